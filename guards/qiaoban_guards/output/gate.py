@@ -1,0 +1,59 @@
+"""Cutting a stream of text pieces into sentences that can be judged whole."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from qiaoban_guards.text.sentences import CLOSERS, sentence_end
+
+_FINAL_PARTICLES = "吧呢啊哦呀啦嘛吗哈喔哟噢咯呗"
+
+
+class Segmenter:
+    """Collects pieces and hands out whole sentences; how the text was cut changes nothing.
+
+    Text without sentence ends is handed out in stretches of `longest` characters, once `overlap`
+    more have come: a phrase that lies across the cut has then been seen whole, by whoever reads
+    `pending` along with the stretch.
+    """
+
+    def __init__(self, longest: int, overlap: int) -> None:
+        self._longest, self._overlap = longest, overlap
+        self._text: str = ""
+
+    @property
+    def pending(self) -> str:
+        """What has come and was not handed out yet."""
+        return self._text
+
+    def feed(self, piece: str) -> Iterator[str]:
+        """Take one piece; yield the sentences that are whole now."""
+        self._text += piece
+        yield from self._cut(final=False)
+
+    def finish(self) -> Iterator[str]:
+        """Nothing more comes: yield the rest."""
+        yield from self._cut(final=True)
+
+    def _cut(self, *, final: bool) -> Iterator[str]:
+        while self._text:
+            end = sentence_end(self._text, 0, final=final)
+            if end is None or end > self._longest + self._overlap:
+                if len(self._text) < self._longest + self._overlap:
+                    return
+                end = self._longest
+            sentence, self._text = self._text[:end], self._text[end:]
+            yield sentence
+
+
+def is_complete(sentence: str) -> bool:
+    """Whether a text reads as finished: it ends in punctuation, a particle or a symbol."""
+    bare = sentence.rstrip().rstrip(CLOSERS)
+    if not bare:
+        return bool(sentence.strip())
+    return (
+        bare[-1] in _FINAL_PARTICLES
+        or bare[-1] in "。！？!?….~～"
+        or unicodedata.category(bare[-1]) in ("So", "Sk", "Mn", "Cf")
+    )

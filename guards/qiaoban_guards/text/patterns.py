@@ -1,0 +1,96 @@
+"""Patterns with exceptions, and named fragments to write them with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+_MACRO = re.compile(r"\{([a-z][a-z_]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A stretch `text[start:end]` of the plain form that a pattern matched."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    r"""Any of some regular expressions, save where an exception overlaps the hit.
+
+    `\b` and `\w` are ASCII, so that an English word has an edge where it touches Han.
+
+    Raises ValueError that names the expression which does not compile.
+    """
+
+    any: Sequence[str]
+    except_: Sequence[str] = ()
+    _any: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _except: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_any", _alternation(self.any))
+        object.__setattr__(self, "_except", _alternation(self.except_) if self.except_ else None)
+
+    def hits(self, text: str) -> Iterator[Hit]:
+        """Yield every hit in `text` that no exception overlaps, from left to right."""
+        spared: list[tuple[int, int]] | None = None
+        position = 0
+        while (match := self._any.search(text, position)) is not None:
+            start, end = match.span()
+            if spared is None:
+                spared = [m.span() for m in self._except.finditer(text)] if self._except else []
+            if any(start < b and a < end for a, b in spared):
+                position = start + 1
+            else:
+                yield Hit(start, end)
+                position = max(end, start + 1)
+
+    def first(self, text: str) -> Hit | None:
+        """The leftmost hit, or None."""
+        return next(self.hits(text), None)
+
+    def matches_whole(self, text: str) -> bool:
+        """Whether one of the expressions covers all of `text`."""
+        return self._any.fullmatch(text) is not None
+
+
+def _alternation(expressions: Sequence[str]) -> re.Pattern[str]:
+    try:
+        return re.compile("|".join(f"(?:{e})" for e in expressions), re.ASCII)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {_culprit(expressions) or error}") from error
+
+
+def _culprit(expressions: Sequence[str]) -> str | None:
+    for expression in expressions:
+        try:
+            re.compile(expression)
+        except re.error as error:
+            return f"{error} in {expression!r}"
+    return None
+
+
+def expand(expression: str, macros: Mapping[str, str]) -> str:
+    """Replace every `{name}` by its macro as a group; macros may use macros.
+
+    Raises ValueError for a name that is not defined.
+    """
+    for _ in range(9):  # deeper nesting than this is a macro that names itself
+        expanded = _MACRO.sub(lambda match: _macro(match[1], macros), expression)
+        if expanded == expression:
+            break
+        expression = expanded
+    return expression
+
+
+def _macro(name: str, macros: Mapping[str, str]) -> str:
+    if name not in macros:
+        near = get_close_matches(name, macros, n=1)
+        hint = f", did you mean {{{near[0]}}}?" if near else ""
+        raise ValueError(f"no macro is called {{{name}}}{hint}")
+    return f"(?:{macros[name]})"

@@ -1,0 +1,44 @@
+"""Everything a turn needs besides the message and the session; shared by all turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from qiaoban_agent.events import Escalated
+from qiaoban_agent.models.base import Message, Model
+from qiaoban_agent.store import Store
+from qiaoban_guards.output import OutputRules, Spoken, Verdict
+from qiaoban_guards.policy import Policy
+from qiaoban_guards.risk import Finding, Lexicon
+
+
+class RiskGuard(Protocol):
+    """A guard of the app's own beside the embedded one; `assess` may also be a coroutine."""
+
+    def assess(self, message: str, history: Sequence[Message], /) -> Iterable[Finding] | Any:
+        """Reasons for concern in the child's message."""
+        ...
+
+
+class OutputGuard(Protocol):
+    """A guard of the app's own over the model's sentences; `judge` may also be a coroutine."""
+
+    def judge(self, sentence: str, spoken: Spoken, /) -> Verdict | Any:
+        """Whether the sentence may be said."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """The policy and what carries it out; `model` None stands for the curated replies."""
+
+    policy: Policy
+    lexicon: Lexicon
+    rules: OutputRules
+    model: Model | None
+    store: Store
+    risk_guards: tuple[RiskGuard, ...] = ()
+    output_guards: tuple[OutputGuard, ...] = ()
+    on_escalation: Callable[[Escalated], Any] | None = None

@@ -1,0 +1,5 @@
+"""The `qiaoban` command."""
+
+from qiaoban_agent.cli.main import app
+
+__all__ = ["app"]

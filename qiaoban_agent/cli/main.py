@@ -1,0 +1,35 @@
+"""The command's entry: what every subcommand shares."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import qiaoban_agent
+from qiaoban_agent.cli.chat import chat
+from qiaoban_agent.cli.replay import replay
+
+app = typer.Typer(
+    name="qiaoban",
+    help="An emotion-coaching companion for children that is safe to embed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(chat)
+app.command()(replay)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(qiaoban_agent.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """An emotion-coaching companion for children that is safe to embed."""

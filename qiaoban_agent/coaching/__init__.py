@@ -1,0 +1,1 @@
+"""Emotion coaching: what a child feels, where the talk stands, and which words come next."""

@@ -1,0 +1,208 @@
+"""One message from raw text to a safe reply.
+
+The whole turn is one plain generator that decides and never waits: it yields events, and
+requests that a driver fulfils (`qiaoban_agent.waiting`). Sync and async cannot drift apart.
+The order of the steps is code; what each step looks for is policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from qiaoban_agent.care import Care
+from qiaoban_agent.coaching.reading import Cue, Reader, language_of
+from qiaoban_agent.coaching.tracker import advance
+from qiaoban_agent.events import Degraded, Escalated, Event, Finished, Heard, Staged, Weighed
+from qiaoban_agent.session import Session
+from qiaoban_agent.speaking import speak
+from qiaoban_agent.turn import Turn
+from qiaoban_agent.waiting import Call, Failure, Request
+from qiaoban_guards.pii import mask
+from qiaoban_guards.policy import Response
+from qiaoban_guards.risk import Finding, Risk, RiskLevel
+from qiaoban_guards.text import normalise
+
+Steps = Generator[Event | Request, Any, Session]
+
+
+def journey(name: str, text: str, session: Session, care: Care) -> Steps:
+    """Carry one child's message to a reply; return the session as it is afterwards."""
+    turn = hear(name, text, session, care)
+    yield Heard(text=turn.masked, hidden=turn.hidden)
+
+    turn = yield from weigh(turn, care)
+    yield Weighed(risk=turn.risk, session_risk=turn.session.risk.level)
+
+    turn = choose_stage(turn)
+    yield Staged(stage=turn.coaching.stage, emotion=turn.coaching.emotion, reason=turn.reason)
+
+    turn = yield from escalate(turn, care)  # before we speak: a caller may stop reading early
+    turn = yield from speak(turn, care)
+
+    yield Finished(text=turn.said, escalation=turn.session.escalation, degraded=bool(turn.degraded))
+    return remember(turn, care)
+
+
+def hear(name: str, text: str, session: Session, care: Care) -> Turn:
+    """Normalise, mask personal data, tell the language and read the child's message."""
+    heard = normalise(text)
+    language = language_of(heard.plain, session.language or care.policy.audience.language)
+    masked, hidden = mask(text, care.policy.personal_data.hide)
+    reading = Reader.shipped(language).read(heard.plain)
+    if heard.plain == session.last_heard and Cue.SILENCE not in reading.cues:
+        reading = reading.model_copy(update={"cues": reading.cues | {Cue.REPETITION}})
+    return Turn(
+        name=name,
+        number=session.turns + 1,
+        text=heard,
+        masked=masked,
+        hidden=hidden,
+        language=language,
+        reading=reading,
+        session=session,
+        coaching=session.coaching,
+    )
+
+
+def weigh(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
+    """The risk of this message and of the session; a guard that fails makes the turn degraded."""
+    findings: list[Finding] = []
+    try:
+        findings += care.lexicon.assess(turn.text).findings
+    except Exception as error:  # whatever a guard does, the child is answered
+        turn = yield from degrade(turn, "risk", f"embedded: {type(error).__name__}")
+    for guard in care.risk_guards:
+        answer: Any = yield Call(
+            guard.assess,
+            turn.text.original,
+            turn.session.history,
+            seconds=care.policy.deadlines.guard,
+        )
+        found = _findings(answer)
+        if isinstance(found, Failure):
+            turn = yield from degrade(turn, "risk", f"{type(guard).__name__}: {found}")
+        else:
+            findings += found
+    risk = Risk.of(findings)
+    quiet = care.policy.risk.never_escalate
+    counted = tuple(finding for finding in risk.findings if finding.category not in quiet)
+    session_risk = turn.session.risk.after(counted, turn.number, care.policy.risk.session)
+    session = turn.session.model_copy(update={"risk": session_risk})
+    return turn.but(risk=risk, session=session, response=_response(risk, care))
+
+
+def _findings(answer: Any) -> list[Finding] | Failure:
+    if isinstance(answer, Failure):
+        return answer
+    try:
+        found = list(answer)
+    except Exception as error:
+        return Failure("unusable", type(error).__name__)
+    if not all(isinstance(finding, Finding) for finding in found):
+        return Failure("unusable", "not findings")
+    return found
+
+
+def _response(risk: Risk, care: Care) -> Response:
+    """The gravest answer that any finding asks for."""
+    order = (Response.CRISIS, Response.CAREFUL, Response.REDIRECT, Response.COACH)
+    wanted = {care.policy.risk.response(f.level, f.category) for f in risk.findings}
+    return next((response for response in order if response in wanted), Response.COACH)
+
+
+def choose_stage(turn: Turn) -> Turn:
+    """Let the tracker take in the message."""
+    move = advance(
+        turn.coaching,
+        turn.reading,
+        crisis=turn.response is Response.CRISIS or turn.session.risk.open,
+        careful=turn.response is Response.CAREFUL,
+    )
+    return turn.but(coaching=move.coaching, reason=move.reason)
+
+
+def escalate(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
+    """Tell an adult what is new, and again what could not be told before."""
+    session = turn.session
+    if (fresh := _fresh_escalation(turn, care)) is not None:
+        yield fresh
+        session = session.model_copy(
+            update={
+                "escalation": fresh,
+                "escalated_in_turn": turn.number,
+                "undelivered": care.on_escalation is not None,
+            }
+        )
+        turn = turn.but(session=session)
+    if session.undelivered and session.escalation is not None and care.on_escalation is not None:
+        answer: Any = yield Call(
+            care.on_escalation,
+            session.escalation,
+            seconds=care.policy.deadlines.guard,
+            must=True,
+        )
+        if isinstance(answer, Failure):
+            return (yield from degrade(turn, "escalation", str(answer)))
+        turn = turn.but(session=session.model_copy(update={"undelivered": False}))
+    return turn
+
+
+def _fresh_escalation(turn: Turn, care: Care) -> Escalated | None:
+    """The escalation to raise now: none is open, or it got graver or of another kind."""
+    grave = [
+        finding
+        for finding in turn.risk.findings
+        if finding.level >= care.policy.risk.escalate_at
+        and finding.category not in care.policy.risk.never_escalate
+    ]
+    level = max([finding.level for finding in grave], default=RiskLevel.NONE)
+    categories = tuple(dict.fromkeys(finding.category for finding in grave))
+    now = turn.session.risk.level
+    already = turn.session.escalation
+    if not grave and already is None and now >= care.policy.risk.escalate_at:
+        # No single message was grave: the evidence of several came together.
+        level = now
+        evidence = turn.session.risk.evidence.values()
+        categories = tuple(dict.fromkeys(item.category for item in evidence))
+    if level is RiskLevel.NONE:
+        return None
+    if (
+        already is not None
+        and level <= already.level
+        and set(categories) <= set(already.categories)
+    ):
+        return None
+    known = already.categories if already else ()
+    return Escalated(
+        session=turn.name,
+        level=max(level, already.level if already else level),
+        categories=tuple(dict.fromkeys((*categories, *known))),
+        findings=turn.risk.findings,
+        turn=turn.number,
+    )
+
+
+def remember(turn: Turn, care: Care) -> Session:
+    """The session after this turn."""
+    history = (
+        *turn.session.history,
+        {"role": "user", "content": turn.masked},
+        {"role": "assistant", "content": turn.said},
+    )
+    return turn.session.model_copy(
+        update={
+            "turns": turn.number,
+            "language": turn.language,
+            "coaching": turn.coaching,
+            "history": history[-care.policy.memory.history :],
+            "used": {**turn.session.used, **turn.wording.said_now},
+            "last_heard": turn.text.plain,
+        }
+    )
+
+
+def degrade(turn: Turn, step: Any, reason: str) -> Generator[Event | Request, Any, Turn]:
+    """Record that a step failed."""
+    yield Degraded(step=step, reason=reason)
+    return turn.but(degraded=(*turn.degraded, step))

@@ -1,0 +1,32 @@
+"""The protocol a model follows: messages in, pieces of text out, sync or async."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Iterable, Sequence
+from typing import Literal, Protocol, runtime_checkable
+
+from typing_extensions import TypedDict
+
+
+class Message(TypedDict):
+    """One message of a conversation, in the form that chat models share."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+Pieces = Iterable[str] | AsyncIterable[str]
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Anything that answers messages with pieces of text.
+
+    `generate` may be a generator, an async generator, or a coroutine that returns either; a
+    plain string is one piece. It is called once a turn and closed when its words are not wanted
+    any more.
+    """
+
+    def generate(self, messages: Sequence[Message], /) -> Pieces | Awaitable[Pieces]:
+        """Answer the last message."""
+        ...

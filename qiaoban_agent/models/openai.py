@@ -1,0 +1,51 @@
+"""Any server that speaks OpenAI's chat completions, through the `openai` SDK.
+
+The address and the key are read by the SDK from OPENAI_BASE_URL and OPENAI_API_KEY.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from qiaoban_agent.errors import MissingExtraError
+from qiaoban_agent.models.base import Message
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types.chat import ChatCompletionMessageParam
+
+
+class OpenAIModel:
+    """A model behind an OpenAI-compatible server; `client` may be the app's own."""
+
+    def __init__(
+        self, model: str, *, client: openai.OpenAI | None = None, max_tokens: int = 300
+    ) -> None:
+        if client is None:
+            try:
+                import openai
+            except ImportError as error:
+                raise MissingExtraError(f"the model openai:{model}", "openai") from error
+            client = openai.OpenAI()
+        self._model, self._client, self._max_tokens = model, client, max_tokens
+
+    def generate(self, messages: Sequence[Message], /) -> Iterator[str]:
+        """Stream one answer; closing the generator closes the connection."""
+        with self._client.chat.completions.create(
+            model=self._model,
+            messages=[_as_param(message) for message in messages],
+            max_tokens=self._max_tokens,
+            stream=True,
+        ) as chunks:
+            for chunk in chunks:
+                if chunk.choices and chunk.choices[0].delta.content:
+                    yield chunk.choices[0].delta.content
+
+
+def _as_param(message: Message) -> ChatCompletionMessageParam:
+    if message["role"] == "system":
+        return {"role": "system", "content": message["content"]}
+    if message["role"] == "user":
+        return {"role": "user", "content": message["content"]}
+    return {"role": "assistant", "content": message["content"]}

@@ -1,0 +1,33 @@
+"""What is remembered of one child's conversation; bounded however long it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qiaoban_agent.coaching.tracker import Coaching
+from qiaoban_agent.events import Escalated
+from qiaoban_agent.models.base import Message
+from qiaoban_guards.documents import Frozen
+from qiaoban_guards.policy.schema import Language
+from qiaoban_guards.risk.session import SessionRisk
+
+
+class Session(Frozen):
+    """One conversation between turns; serialisable with `model_dump_json`.
+
+    `used` maps the ids of curated lines to the turn they were last said in; it cannot outgrow
+    the content. `escalation` is the open one; `undelivered` is true while the app's own handler
+    has not taken it.
+    """
+
+    turns: int = 0
+    language: Language | None = None
+    risk: SessionRisk = SessionRisk()
+    coaching: Coaching = Coaching()
+    history: tuple[Message, ...] = ()
+    used: Mapping[int, int] = {}
+    last_heard: str = ""
+    escalation: Escalated | None = None
+    escalated_in_turn: int = 0
+    undelivered: bool = False
+    met_as_parent: bool = False

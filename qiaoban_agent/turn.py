@@ -1,0 +1,52 @@
+"""One message of a child and all that was learned about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from qiaoban_agent.coaching.compose import Wording
+from qiaoban_agent.coaching.reading import Reading
+from qiaoban_agent.coaching.tracker import Coaching
+from qiaoban_agent.session import Session
+from qiaoban_guards.policy import Response
+from qiaoban_guards.policy.schema import Language
+from qiaoban_guards.risk import Risk
+from qiaoban_guards.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Frozen; each step returns a fuller one with `but`. `number` counts from 1.
+
+    `degraded` names the steps that failed; `said` is what the child was told so far and `gap` the
+    blank behind it; `wording` chooses the curated lines of this turn.
+    """
+
+    name: str
+    number: int
+    text: Text
+    masked: str
+    hidden: tuple[str, ...]
+    language: Language
+    reading: Reading
+    session: Session
+    coaching: Coaching
+    risk: Risk = field(default_factory=Risk)
+    response: Response = Response.COACH
+    reason: str = ""
+    degraded: tuple[str, ...] = ()
+    said: str = ""
+    gap: str = ""
+    wording: Wording = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        used: Mapping[int, int] = self.session.used
+        object.__setattr__(self, "wording", Wording(used, self.name, self.number))
+
+    def but(self, **changes: Any) -> Turn:
+        """The same turn with something more known."""
+        turn = replace(self, **changes)
+        object.__setattr__(turn, "wording", self.wording)
+        return turn
