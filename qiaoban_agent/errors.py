@@ -10,7 +10,7 @@ QiaobanError
 
 from __future__ import annotations
 
-from qiaoban_guards.errors import DocumentError, QiaobanError
+from qiaoban_guards.errors import DocumentError, MissingExtraError, QiaobanError
 
 __all__ = [
     "DocumentError",
@@ -32,10 +32,3 @@ class ModelError(MisuseError):
 
 class SessionBusyError(QiaobanError):
     """The session's previous turn is still running; read its stream to the end or close it."""
-
-
-class MissingExtraError(QiaobanError, ImportError):
-    """An optional part is not installed."""
-
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f'{what} needs an extra: pip install "qiaoban-agent[{extra}]"')

@@ -117,7 +117,7 @@ def choose_stage(turn: Turn) -> Turn:
         turn.coaching,
         turn.reading,
         crisis=turn.response is Response.CRISIS or turn.session.risk.open,
-        careful=turn.response is Response.CAREFUL,
+        careful=turn.response is Response.CAREFUL or turn.session.risk.level >= RiskLevel.MODERATE,
     )
     return turn.but(coaching=move.coaching, reason=move.reason)
 

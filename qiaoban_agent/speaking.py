@@ -78,8 +78,8 @@ def _say_fixed(
 def _say_curated(turn: Turn, care: Care) -> Speech:
     """Say a curated reply for the stage; at most one question, within the policy's length."""
     content = Content.shipped(turn.language)
-    acts = plan(turn.coaching, turn.reading, careful=turn.response is Response.CAREFUL)
-    if turn.session.risk.open or turn.response is Response.CAREFUL:
+    acts = plan(turn.coaching, turn.reading, careful=_is_grave(turn))
+    if _is_grave(turn):
         acts = Plan(acts.statement)
     for act in acts:
         if act is not None and (line := _fitting_line(turn, care, content, act)) is not None:
@@ -87,9 +87,15 @@ def _say_curated(turn: Turn, care: Care) -> Speech:
     return turn
 
 
+def _is_grave(turn: Turn) -> bool:
+    return turn.session.risk.open or turn.response is Response.CAREFUL
+
+
 def _fitting_line(turn: Turn, care: Care, content: Content, act: Act) -> str | None:
     """The first line of an act that fits the child, the length and the output policy."""
     emotion, topic = turn.coaching.emotion, turn.coaching.topic
+    if _is_grave(turn):  # a line about a quarrel must not answer a beating
+        topic = None
     room = care.policy.coaching.characters.get(turn.language, 10_000) - len(turn.said)
     for line in turn.wording.fitting(content, act, emotion, topic):
         if turn.said and len(line.text) > room:

@@ -1,7 +1,8 @@
 """Errors of the guards.
 
 QiaobanError
-└── DocumentError   a YAML file (policy, lexicon, content) that cannot be used
+├── DocumentError      a YAML file (policy, lexicon, content) that cannot be used
+└── MissingExtraError  an optional part is not installed; the text says what to install
 """
 
 from __future__ import annotations
@@ -21,3 +22,10 @@ class DocumentError(QiaobanError):
         self.line, self.column = line, column
         place = f"{source}:{line}:{column}" if line else source
         super().__init__(f"{place}: {f'{key}: ' if key else ''}{problem}")
+
+
+class MissingExtraError(QiaobanError, ImportError):
+    """An optional part is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f'{what} needs an extra: pip install "qiaoban-agent[{extra}]"')

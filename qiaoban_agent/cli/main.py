@@ -14,6 +14,7 @@ app = typer.Typer(
     name="qiaoban",
     help="An emotion-coaching companion for children that is safe to embed.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 app.command()(chat)

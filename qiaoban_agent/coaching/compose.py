@@ -35,6 +35,7 @@ _SOCIAL: tuple[tuple[Cue, Plan], ...] = (
     (Cue.INSULT, Plan(Act.INSULT)),
     (Cue.TEST, Plan(Act.TEST)),
     (Cue.FAREWELL, Plan(Act.FAREWELL)),
+    (Cue.BORED, Plan(Act.CHAT, Act.ASK_CHAT)),
     (Cue.THANKS, Plan(Act.THANKS)),
     (Cue.GREETING, Plan(Act.GREETING, Act.ASK_FEELING)),
 )
@@ -45,13 +46,11 @@ def plan(coaching: Coaching, reading: Reading, *, careful: bool) -> Plan:
     """The acts that answer a message at this point of the conversation."""
     cues = reading.cues
     felt = reading.emotion.valence == "negative"
-    if coaching.stage is Stage.CRISIS:
-        return Plan(Act.ACCEPT if felt else Act.CHAT)
-    if careful:
-        return Plan(Act.ACCEPT if coaching.emotion.valence == "negative" else Act.UNDERSTAND)
-    if not felt or cues & {Cue.LOVE_ME, Cue.STAY}:
+    if coaching.stage is Stage.CRISIS or careful:
+        return Plan(Act.ACCEPT if felt else Act.UNDERSTAND)
+    if not felt or cues & {Cue.LOVE_ME, Cue.STAY, Cue.BORED}:
         for cue, answer in _SOCIAL:
-            if cue in cues:
+            if cue in cues and not (cue is Cue.THANKS and Cue.CLOSURE in cues):
                 return answer
     if cues & {Cue.DECLINES} or (coaching.minimal >= 2 and coaching.stage is not Stage.CLOSE):
         return Plan(None, Act.CHOICE)

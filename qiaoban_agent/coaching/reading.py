@@ -116,9 +116,9 @@ class Reader:
 
     def read(self, plain: str) -> Reading:
         """Read a message in its plain form."""
-        if not _EDGES.sub("", plain) and not any(c > "\u2190" for c in plain):
-            return Reading(cues=frozenset({Cue.SILENCE}))
         emotion, intensity, said = self._emotion(plain)
+        if emotion is Emotion.NONE and not _EDGES.sub("", plain):
+            return Reading(cues=frozenset({Cue.SILENCE}))
         topic = next((entry for entry in self._topics if entry.pattern.first(plain)), None)
         if emotion is Emotion.NONE and topic is not None and topic.implies is not Emotion.NONE:
             emotion, intensity = topic.implies, 1

@@ -53,6 +53,8 @@ class Move(Frozen):
 
 def advance(coaching: Coaching, reading: Reading, *, crisis: bool, careful: bool) -> Move:
     """Take in a child's message. `crisis` pre-empts; `careful` keeps solutions out."""
+    if reading.emotion is Emotion.GRATITUDE and Cue.THANKS in reading.cues:
+        reading = reading.model_copy(update={"emotion": Emotion.NONE})  # manners, not a feeling
     known = _remember(coaching, reading)
     if crisis:
         resume = coaching.resume if coaching.stage is Stage.CRISIS else coaching.stage
@@ -77,7 +79,7 @@ def _remember(coaching: Coaching, reading: Reading) -> Coaching:
         update={
             "emotion": reading.emotion if felt else coaching.emotion,
             "intensity": reading.intensity if felt else coaching.intensity,
-            "topic": reading.topic or coaching.topic,
+            "topic": _topic(coaching, reading),
             "cause_known": coaching.cause_known
             or Cue.CAUSE in cues
             or (felt and not reading.said)
@@ -88,6 +90,13 @@ def _remember(coaching: Coaching, reading: Reading) -> Coaching:
             + (coaching.stage is Stage.EXPLORE and bool(cues & {Cue.RESISTANCE, Cue.TRIED})),
         }
     )
+
+
+def _topic(coaching: Coaching, reading: Reading) -> str | None:
+    """What the talk is about; once a feeling is known, only a message with feeling changes it."""
+    if coaching.emotion is Emotion.NONE or reading.emotion is not Emotion.NONE:
+        return reading.topic or coaching.topic
+    return coaching.topic or reading.topic
 
 
 def _is_new_event(coaching: Coaching, reading: Reading) -> bool:
@@ -107,7 +116,10 @@ def _next_stage(before: Coaching, known: Coaching, reading: Reading) -> tuple[St
         return Stage.SAVOUR, "a good feeling is enjoyed, not solved"
     if _is_new_event(before, reading):
         return Stage.NOTICE, "something new is told"
-    if cues & {Cue.CLOSURE, Cue.BETTER, Cue.FAREWELL} and not cues & {Cue.RESISTANCE, Cue.WORSE}:
+    if cues & {Cue.CLOSURE, Cue.BETTER, Cue.FAREWELL, Cue.THANKS} and not cues & {
+        Cue.RESISTANCE,
+        Cue.WORSE,
+    }:
         return Stage.CLOSE, "the child rounds it off"
     if Cue.CORRECTION in cues:
         return Stage.UNDERSTAND, "the feeling was named wrongly"

@@ -31,16 +31,24 @@ class OpenAIModel:
         self._model, self._client, self._max_tokens = model, client, max_tokens
 
     def generate(self, messages: Sequence[Message], /) -> Iterator[str]:
-        """Stream one answer; closing the generator closes the connection."""
+        """Stream one answer; closing the generator closes the connection.
+
+        Raises ConnectionError for a stream that ends without saying that it is finished.
+        """
         with self._client.chat.completions.create(
             model=self._model,
             messages=[_as_param(message) for message in messages],
             max_tokens=self._max_tokens,
             stream=True,
         ) as chunks:
+            finished = False
             for chunk in chunks:
-                if chunk.choices and chunk.choices[0].delta.content:
-                    yield chunk.choices[0].delta.content
+                for choice in chunk.choices[:1]:
+                    finished = finished or choice.finish_reason is not None
+                    if choice.delta.content:
+                        yield choice.delta.content
+        if not finished:
+            raise ConnectionError("the stream ended without a finish_reason")
 
 
 def _as_param(message: Message) -> ChatCompletionMessageParam:

@@ -25,8 +25,9 @@ class Scripted:
     """A fake model for an app's own tests.
 
     Every turn plays the next of `turns`, and the last one again when they are used up (a bare
-    string is said every turn). In them, a string is said whole; a sequence is played piece by piece, a `Pause` waits and an exception is raised
-    where it stands. `heard` collects the messages of every call.
+    string is said every turn). In them, a string is said whole; a sequence is played piece by
+    piece, a `Pause` waits and an exception is raised where it stands. `heard` collects the
+    messages of every call.
 
         Scripted("我在听。")
         Scripted(["你好呀。", "我在听。"])

@@ -17,12 +17,12 @@ def model_from(given: object) -> Model | None:
     """
     if isinstance(given, str):
         return _named(given)
-    if isinstance(given, Model):
-        return given
-    if hasattr(given, "invoke") and hasattr(given, "stream"):
+    if hasattr(given, "invoke") and hasattr(given, "stream"):  # it has a `generate` of its own
         from qiaoban_agent.models.langchain import LangChainModel
 
         return LangChainModel(given)
+    if isinstance(given, Model):
+        return given
     raise ModelError(
         f"{type(given).__name__} has no generate(messages); give an object that has, "
         f"a LangChain chat model, or one of the names {', '.join(_KINDS)}"

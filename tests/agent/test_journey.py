@@ -58,7 +58,7 @@ def test_case_3_escalates_when_the_child_says_it_will_be_hit_and_stays_so(
     assert first <= told
     assert all(reply.escalation is not None for reply in replies[first:])
     assert all(reply.session_risk >= RiskLevel.HIGH for reply in replies[first:])
-    assert "abuse" in (replies[told].escalation or pytest.fail()).categories
+    assert "abuse" in replies[told].risk.categories
 
 
 def test_picas_safety_case_is_met_as_violence(companion: Companion) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from qiaoban_guards.text import Text, normalise
 
-_KINDS: dict[str, re.Pattern[str]] = {
+KINDS: dict[str, re.Pattern[str]] = {
     "identity_number": re.compile(
         r"(?<![0-9a-z])[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dx]"
         r"(?![0-9a-z])|(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)"
@@ -41,7 +41,7 @@ def mask(original: str, kinds: Collection[str]) -> tuple[str, tuple[str, ...]]:
     masked: list[str] = []
     found: list[str] = []
     position = 0
-    for start, end, kind in sorted(_spans(text, kinds)):
+    for start, end, kind in sorted(spans(text, kinds)):
         if start < position:
             continue  # the part of an earlier span
         masked += [original[position:start], f"<{kind}>"]
@@ -51,8 +51,9 @@ def mask(original: str, kinds: Collection[str]) -> tuple[str, tuple[str, ...]]:
     return "".join(masked), tuple(dict.fromkeys(found))
 
 
-def _spans(text: Text, kinds: Collection[str]) -> Iterator[tuple[int, int, str]]:
-    for kind, pattern in _KINDS.items():
+def spans(text: Text, kinds: Collection[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield (start, end, kind) in the original; spans of different kinds may overlap."""
+    for kind, pattern in KINDS.items():
         if kind not in kinds:
             continue
         for match in pattern.finditer(text.plain):

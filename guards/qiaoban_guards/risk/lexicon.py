@@ -130,7 +130,7 @@ class LanguageLexicon:
         level, who, role, when = rule.level, rule.who, rule.role, rule.when
         if "past" in rule.frames and self.frames.past.pattern.first(before):
             level, when = RiskLevel(max(level - 1, RiskLevel.LOW)), When.PAST
-        if "third_person" in rule.frames and self._is_about_another(before):
+        if "third_person" in rule.frames and self._is_about_another(before, text, hit):
             who, role = Who.OTHER, Role.WITNESS
         start, end = text.span(hit.start, hit.end)
         return Finding(
@@ -145,8 +145,11 @@ class LanguageLexicon:
             source=rule.id,
         )
 
-    def _is_about_another(self, before: str) -> bool:
+    def _is_about_another(self, before: str, text: Text, hit: Hit) -> bool:
         """Whether the nearest person named before the hit is not the child who writes."""
+        own = self.frames.first_person.pattern.first(text.plain[hit.start : hit.end])
+        if own is not None and own.start == 0:
+            return False
         others = [hit.end for hit in self.frames.third_person.pattern.hits(before)]
         selves = [hit.end for hit in self.frames.first_person.pattern.hits(before)]
         return bool(others) and max(others) > max(selves, default=-1)

@@ -56,6 +56,8 @@ class SessionRisk(BaseModel):
         for key, item in evidence.items():
             per_category[item.category] += weights[key]
         level = _level(max(per_category.values(), default=0.0), policy)
+        if not any(item.level is RiskLevel.IMMINENT for item in evidence.values()):
+            level = min(level, RiskLevel.HIGH)  # what adds up is grave, but does not happen now
         now_open = self.open or level >= RiskLevel.HIGH
         if now_open:
             level = max(level, RiskLevel.HIGH)

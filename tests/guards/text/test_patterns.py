@@ -8,7 +8,11 @@ from qiaoban_guards.text import Hit, Pattern, expand
 
 
 def test_hits_come_from_left_to_right_and_do_not_overlap() -> None:
-    assert list(Pattern(["打我", "骂"]).hits("他打我又骂，打我")) == [Hit(1, 3), Hit(4, 5), Hit(6, 8)]
+    assert list(Pattern(["打我", "骂"]).hits("他打我又骂，打我")) == [
+        Hit(1, 3),
+        Hit(4, 5),
+        Hit(6, 8),
+    ]
 
 
 def test_an_exception_that_overlaps_spares_the_hit() -> None:

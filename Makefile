@@ -1,0 +1,54 @@
+# The two commands of the README are `make chat` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: chat test check bench build clean help
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+chat: $(VENV)/.app ## talk with the companion in the terminal; ARGS="--lang en --show"
+	@$(BIN)/qiaoban chat $(ARGS)
+
+test: $(VENV)/.test ## run every test
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.check ## formatting, lints, types, the arrows between packages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests examples
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test ## how long a turn takes, p50 and p99
+	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only \
+		--benchmark-columns=min,median,mean,max,rounds -s $(ARGS)
+
+build: $(VENV)/.check ## the wheel and the source distribution
+	$(BIN)/python -m build
+
+clean: ## remove what was made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.app: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+
+# torch comes first and alone, so that the others take it as it is.
+$(VENV)/.test: $(VENV)/.app
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -e ".[openai,langchain,transformers,pii]" --group test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --group check
+	@touch $@
