@@ -120,7 +120,8 @@ def _seconds(text: str) -> float:
 def test_time_grows_linearly(alphabet: str) -> None:
     chooser = random.Random(5)
     long = "".join(chooser.choices(alphabet, k=40_000))
-    assert _seconds(long) <= 12 * _seconds(long[:4_000])
+    # Ten times the text takes 10 to 12 times as long; a quadratic step would take 100 times.
+    assert _seconds(long) <= 20 * _seconds(long[:4_000])
 
 
 @pytest.mark.xfail(strict=True, reason="opencc takes the simplified 坏 for the traditional 坯")
