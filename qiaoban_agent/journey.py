@@ -88,8 +88,12 @@ def weigh(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
     quiet = care.policy.risk.never_escalate
     counted = tuple(finding for finding in risk.findings if finding.category not in quiet)
     session_risk = turn.session.risk.after(counted, turn.number, care.policy.risk.session)
-    session = turn.session.model_copy(update={"risk": session_risk})
-    return turn.but(risk=risk, session=session, response=_response(risk, care))
+    adds_up = session_risk.open and not turn.session.risk.open
+    return turn.but(
+        risk=risk,
+        session=turn.session.model_copy(update={"risk": session_risk}),
+        response=Response.CRISIS if adds_up else _response(risk, care),
+    )
 
 
 def _findings(answer: Any) -> list[Finding] | Failure:

@@ -17,7 +17,7 @@ from qiaoban_agent.turn import Turn
 from qiaoban_agent.waiting import Call, Failure, Request, Stream
 from qiaoban_guards.output import Segmenter, Spoken, Verdict, is_complete
 from qiaoban_guards.policy import Response
-from qiaoban_guards.risk import Category
+from qiaoban_guards.risk import Category, Finding, RiskLevel
 from qiaoban_guards.text import split_sentences
 
 Speech = Generator[Event | Request, Any, Turn]
@@ -56,14 +56,7 @@ def _say_fixed(
     policy = care.policy
     language = turn.language if turn.language in policy.words else policy.audience.language
     words = policy.words[language]
-    finding = next(
-        (
-            finding
-            for finding in turn.risk.findings
-            if policy.risk.response(finding.level, finding.category) is turn.response
-        ),
-        None,
-    )
+    finding = _answered_finding(turn, care)
     if finding is not None and which in ("crisis", "redirect", "careful"):
         lines = getattr(words, f"{which}_for")(finding)
     else:
@@ -73,6 +66,14 @@ def _say_fixed(
         category = turn.session.escalation.categories[0]
     line = turn.wording.say(turn.wording.order(lines)[0])
     return (yield from _say(turn, policy.fill(line, language, category), "policy"))
+
+
+def _answered_finding(turn: Turn, care: Care) -> Finding | None:
+    """The finding that called for this response; the gravest where several came together."""
+    response = care.policy.risk.response
+    findings = turn.risk.findings
+    asked = (f for f in findings if response(f.level, f.category) is turn.response)
+    return next(asked, findings[0] if findings else None)
 
 
 def _say_curated(turn: Turn, care: Care) -> Speech:
@@ -88,7 +89,8 @@ def _say_curated(turn: Turn, care: Care) -> Speech:
 
 
 def _is_grave(turn: Turn) -> bool:
-    return turn.session.risk.open or turn.response is Response.CAREFUL
+    """Whether a concern is in the air: solutions and lines about a topic are kept out."""
+    return turn.response is Response.CAREFUL or turn.session.risk.level >= RiskLevel.MODERATE
 
 
 def _fitting_line(turn: Turn, care: Care, content: Content, act: Act) -> str | None:

@@ -37,7 +37,7 @@ _SOCIAL: tuple[tuple[Cue, Plan], ...] = (
     (Cue.FAREWELL, Plan(Act.FAREWELL)),
     (Cue.BORED, Plan(Act.CHAT, Act.ASK_CHAT)),
     (Cue.THANKS, Plan(Act.THANKS)),
-    (Cue.GREETING, Plan(Act.GREETING, Act.ASK_FEELING)),
+    (Cue.GREETING, Plan(Act.GREETING, Act.ASK_CHAT)),
 )
 """What is answered as it stands, unless the child speaks of a feeling or an event with it."""
 
@@ -56,6 +56,8 @@ def plan(coaching: Coaching, reading: Reading, *, careful: bool) -> Plan:
         return Plan(None, Act.CHOICE)
     if Cue.CALLED_PARENT in cues and not felt and coaching.emotion is Emotion.NONE:
         return Plan(Act.CALLED_PARENT)
+    if coaching.emotion is Emotion.NONE and Cue.MINIMAL in cues:
+        return Plan(None, Act.ASK_CHAT)
     return _plan_stage(coaching, reading)
 
 

@@ -19,6 +19,14 @@ from qiaoban_guards.expressions import Expressions, load_expressions
 from qiaoban_guards.policy.schema import Language
 from qiaoban_guards.text import has_han
 
+_NOT_ABOUT_THINGS = (
+    Emotion.GRIEF,
+    Emotion.JEALOUSY,
+    Emotion.LONELINESS,
+    Emotion.REMORSE,
+    Emotion.SADNESS,
+)
+"""Feelings about people: who eats alone is not sad about the food."""
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
@@ -64,6 +72,8 @@ class Reading(Frozen):
     said: bool = False
     """Whether the feeling was named, not merely implied by what happened."""
     topic: str | None = None
+    background: bool = False
+    """Whether the topic is one that things merely happen in."""
     cues: frozenset[Cue] = frozenset()
 
 
@@ -74,10 +84,15 @@ class _EmotionEntry(Expressions):
 
 
 class _TopicEntry(Expressions):
-    """`implies` is the feeling to expect where the child names none."""
+    """`implies` is the feeling to expect where the child names none.
+
+    A `background` topic is often only where something happened: it gives way to the topic the
+    talk already has, and to a feeling that is not about it.
+    """
 
     topic: str
     implies: Emotion = Emotion.NONE
+    background: bool = False
 
 
 class _CueEntry(Expressions):
@@ -122,11 +137,14 @@ class Reader:
         topic = next((entry for entry in self._topics if entry.pattern.first(plain)), None)
         if emotion is Emotion.NONE and topic is not None and topic.implies is not Emotion.NONE:
             emotion, intensity = topic.implies, 1
+        if topic is not None and topic.background and emotion in _NOT_ABOUT_THINGS:
+            topic = None
         return Reading(
             emotion=emotion,
             intensity=intensity,
             said=said,
             topic=topic.topic if topic else None,
+            background=topic is not None and topic.background,
             cues=self._read_cues(plain),
         )
 

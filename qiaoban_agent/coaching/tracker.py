@@ -14,6 +14,8 @@ from qiaoban_agent.coaching.emotion import Emotion
 from qiaoban_agent.coaching.reading import Cue, Reading
 from qiaoban_guards.documents import Frozen
 
+STRONG = 3
+
 
 class Stage(StrEnum):
     """Where emotion coaching stands with a child."""
@@ -72,14 +74,14 @@ def _remember(coaching: Coaching, reading: Reading) -> Coaching:
     """What is known after this message, before a stage is chosen."""
     if _is_new_event(coaching, reading):
         coaching = Coaching(stage=coaching.stage, resume=coaching.resume)
-    felt = reading.emotion is not Emotion.NONE
+    felt = _is_felt(coaching, reading)
     grew = felt and reading.intensity > coaching.intensity > 0
     cues = reading.cues
     return coaching.model_copy(
         update={
             "emotion": reading.emotion if felt else coaching.emotion,
             "intensity": reading.intensity if felt else coaching.intensity,
-            "topic": _topic(coaching, reading),
+            "topic": _topic(coaching, reading, felt=felt),
             "cause_known": coaching.cause_known
             or Cue.CAUSE in cues
             or (felt and not reading.said)
@@ -92,11 +94,23 @@ def _remember(coaching: Coaching, reading: Reading) -> Coaching:
     )
 
 
-def _topic(coaching: Coaching, reading: Reading) -> str | None:
+def _is_felt(coaching: Coaching, reading: Reading) -> bool:
+    """Whether the message changes the known feeling: a named one does, or a stronger hint."""
+    if reading.emotion is Emotion.NONE:
+        return False
+    return (
+        reading.said
+        or coaching.emotion is Emotion.NONE
+        or reading.intensity > coaching.intensity
+        or reading.emotion.valence != coaching.emotion.valence
+    )
+
+
+def _topic(coaching: Coaching, reading: Reading, *, felt: bool) -> str | None:
     """What the talk is about; once a feeling is known, only a message with feeling changes it."""
-    if coaching.emotion is Emotion.NONE or reading.emotion is not Emotion.NONE:
-        return reading.topic or coaching.topic
-    return coaching.topic or reading.topic
+    changes = coaching.emotion is Emotion.NONE or (felt and not reading.background)
+    first, second = (reading, coaching) if changes else (coaching, reading)
+    return first.topic or second.topic
 
 
 def _is_new_event(coaching: Coaching, reading: Reading) -> bool:
@@ -134,7 +148,7 @@ def _next_stage(before: Coaching, known: Coaching, reading: Reading) -> tuple[St
     return _forward(before, known)
 
 
-def _forward(before: Coaching, known: Coaching) -> tuple[Stage, str]:
+def _forward(before: Coaching, known: Coaching) -> tuple[Stage, str]:  # noqa: PLR0912 - a table
     """The next stage when nothing calls for a step back."""
     if known.emotion is Emotion.NONE:
         return Stage.NOTICE, "no feeling is known yet"
@@ -149,6 +163,8 @@ def _forward(before: Coaching, known: Coaching) -> tuple[Stage, str]:
             return Stage.ACCEPT, "the cause was told, or has been asked for enough"
         case Stage.UNDERSTAND:
             return Stage.UNDERSTAND, "the cause is not known yet"
+        case Stage.ACCEPT if known.intensity >= STRONG and before.turns_in_stage < 2:
+            return Stage.ACCEPT, "so strong a feeling needs more than one turn"
         case Stage.ACCEPT if known.validated and known.cause_known:
             return Stage.EXPLORE, "the cause is known and the child was validated"
         case Stage.ACCEPT if not known.cause_known:

@@ -205,6 +205,8 @@ def test_slow_disclosures_add_up_to_an_escalation(companion: Companion) -> None:
     )
     assert replies[0].escalation is None
     assert replies[-1].escalation is not None
+    first = next(reply for reply in replies if reply.escalation is not None)
+    assert any(line.number in first.text for line in companion.policy.helplines)
 
 
 def test_a_session_does_not_fall_back_to_none_at_once(companion: Companion) -> None:

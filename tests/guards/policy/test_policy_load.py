@@ -126,7 +126,9 @@ def test_extending_oneself_is_an_error(tmp_path: Path, parents: list[str]) -> No
         load_policy(tmp_path / "a.yaml")
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="paths are compared unresolved")
+@pytest.mark.xfail(
+    strict=True, raises=(RecursionError, OSError), reason="paths are compared unresolved"
+)
 def test_extending_oneself_by_another_path_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(f"extends: ../{tmp_path.name}/a.yaml\n", encoding="utf-8")
     with pytest.raises(DocumentError, match="extends itself"):
