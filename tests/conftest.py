@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -28,10 +28,10 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
-        host = address[0] if isinstance(address, tuple) else ""
+        host = str(cast("tuple[Any, ...]", address)[0]) if isinstance(address, tuple) else ""
         if self.family != socket.AF_UNIX and host not in ("127.0.0.1", "::1", "localhost"):
             raise AssertionError(f"a test reached for the network: {address!r}")
-        connect(self, address)
+        connect(self, cast("Any", address))
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
 

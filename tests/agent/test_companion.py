@@ -173,8 +173,8 @@ def _transcript(companion: Companion, session: str) -> list[str]:
 
 
 def test_two_threads_on_one_session_take_turns() -> None:
-    companion = Companion(model=Scripted("我听到了。"))
-    store = companion._care.store
+    store = MemoryStore()
+    companion = Companion(model=Scripted("我听到了。"), store=store)
     threads = [
         threading.Thread(target=lambda: companion.reply("你好", session="a")) for _ in range(20)
     ]

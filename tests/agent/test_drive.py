@@ -345,10 +345,9 @@ class FailingStore(MemoryStore):
 
     def _maybe(self, method: str) -> None:
         if method == self._method:
-            if isinstance(self._error, float):
-                time.sleep(self._error)
-            else:
+            if isinstance(self._error, Exception):
                 raise self._error
+            time.sleep(self._error)
 
     def load(self, session: str, /) -> Session | None:
         self._maybe("load")
@@ -377,7 +376,10 @@ def test_a_store_that_fails_makes_the_turn_degraded(method: str, error: Exceptio
 
 
 def test_a_fault_of_our_own_is_hidden_from_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qiaoban_agent.journey.choose_stage", lambda turn: 1 / 0)
+    def broken(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("qiaoban_agent.journey.choose_stage", broken)
     events = list(Companion().stream("我好难过", session="a"))
     assert_answered(events)
     assert degraded_steps(events) == ["journey"]
@@ -396,13 +398,14 @@ def test_a_caller_who_stops_reading_loses_nothing() -> None:
 
 
 async def test_a_task_that_is_cancelled_loses_nothing_and_frees_the_session() -> None:
-    companion = Companion(model=AsyncScripted([["我听到了。", Pause(30)]]))
+    store = MemoryStore()
+    companion = Companion(model=AsyncScripted([["我听到了。", Pause(30)]]), store=store)
     task = asyncio.ensure_future(companion.areply("全班都不跟我玩，还撕我的本子", session="a"))
     await asyncio.sleep(0.05)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    reply = await Companion.areply(Companion(QUICK, store=companion._care.store), "嗯", session="a")
+    reply = await Companion(QUICK, store=store).areply("嗯", session="a")
     assert reply.session_risk > RiskLevel.NONE
 
 

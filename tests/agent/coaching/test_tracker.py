@@ -10,14 +10,22 @@ from qiaoban_agent.coaching.emotion import Emotion
 from qiaoban_agent.coaching.reading import Cue, Reading
 from qiaoban_agent.coaching.tracker import Coaching, Stage, advance
 
-readings = st.builds(
-    lambda emotion, intensity, said, topic, cues: Reading(
+
+def reading(
+    emotion: Emotion, intensity: int, said: bool, topic: str | None, cues: list[Cue]
+) -> Reading:
+    felt = emotion is not Emotion.NONE
+    return Reading(
         emotion=emotion,
-        intensity=intensity if emotion is not Emotion.NONE else 0,
+        intensity=intensity if felt else 0,
         said=said,
         topic=topic,
         cues=frozenset(cues),
-    ),
+    )
+
+
+readings = st.builds(
+    reading,
     st.sampled_from(Emotion),
     st.integers(1, 3),
     st.booleans(),

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -27,21 +27,20 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
     def do_POST(self) -> None:
+        server = cast("_Server", self.server)
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.heard.append(body)
-        if self.server.behaviour == "status 500":
+        server.heard.append(body)
+        if server.behaviour == "status 500":
             self.send_error(500)
             return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         for number, word in enumerate(("我听", "到了。", "你还好", "吗？")):
-            if number == 2 and self.server.behaviour == "drops":
+            if number == 2 and server.behaviour == "drops":
                 return
-            if number == 2 and self.server.behaviour == "hangs":
+            if number == 2 and server.behaviour == "hangs":
                 threading.Event().wait(1)
             self._send({"choices": [{"index": 0, "delta": {"content": word}}]})
         self._send({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
