@@ -69,7 +69,8 @@ def weigh(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
     """The risk of this message and of the session; a guard that fails makes the turn degraded."""
     findings: list[Finding] = []
     try:
-        findings += care.lexicon.assess(turn.text).findings
+        already = turn.session.escalation
+        findings += care.lexicon.assess(turn.text, already.categories if already else ()).findings
     except Exception as error:  # whatever a guard does, the child is answered
         turn = yield from degrade(turn, "risk", f"embedded: {type(error).__name__}")
     for guard in care.risk_guards:

@@ -22,6 +22,9 @@ from qiaoban_guards.text import split_sentences
 
 Speech = Generator[Event | Request, Any, Turn]
 By = Literal["curated", "policy", "model"]
+_Which = Literal[
+    "crisis", "redirect", "careful", "listening", "still_here", "degraded", "cut_short"
+]
 
 
 def speak(turn: Turn, care: Care) -> Speech:
@@ -34,7 +37,10 @@ def speak(turn: Turn, care: Care) -> Speech:
         case _ if turn.degraded:
             turn = yield from _say_fixed(turn, care, "degraded")
         case _ if turn.session.risk.open:
-            turn = yield from _say_curated(turn, care)
+            if turn.reading.emotion.valence == "negative":
+                turn = yield from _say_curated(turn, care)
+            else:
+                turn = yield from _say_fixed(turn, care, "listening")
             turn = yield from _say_fixed(turn, care, "still_here")
         case _ if care.model is None:
             turn = yield from _say_curated(turn, care)
@@ -50,7 +56,7 @@ def speak(turn: Turn, care: Care) -> Speech:
 def _say_fixed(
     turn: Turn,
     care: Care,
-    which: Literal["crisis", "redirect", "careful", "still_here", "degraded", "cut_short"],
+    which: _Which,
 ) -> Speech:
     """Say the policy's own words, in the turn's language if the policy has it."""
     policy = care.policy

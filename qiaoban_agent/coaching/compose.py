@@ -47,7 +47,7 @@ def plan(coaching: Coaching, reading: Reading, *, careful: bool) -> Plan:
     cues = reading.cues
     felt = reading.emotion.valence == "negative"
     if coaching.stage is Stage.CRISIS or careful:
-        return Plan(Act.ACCEPT if felt else Act.UNDERSTAND)
+        return Plan(Act.ACCEPT if coaching.emotion.valence == "negative" else Act.UNDERSTAND)
     if not felt or cues & {Cue.LOVE_ME, Cue.STAY, Cue.BORED}:
         for cue, answer in _SOCIAL:
             if cue in cues and not (cue is Cue.THANKS and Cue.CLOSURE in cues):

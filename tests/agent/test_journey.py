@@ -290,3 +290,20 @@ def test_a_policy_can_make_the_companion_stricter(companion: Companion) -> None:
     message = "全班都不跟我玩，还撕我的本子"
     assert Companion(strict).reply(message, session="a").escalation is not None
     assert companion.reply(message, session="a").escalation is None
+
+
+@pytest.mark.parametrize(
+    ("opening", "harmless_alone"),
+    [
+        ("我不想活了", "我就在天台上"),
+        ("I want to kill myself", "im on the bridge"),
+        ("爸爸天天用皮带抽我", "我躲在衣柜里"),
+    ],
+)
+def test_what_is_harmless_alone_is_grave_once_a_danger_is_open(
+    companion: Companion, opening: str, harmless_alone: str
+) -> None:
+    assert companion.reply(harmless_alone, session="alone").risk.level < RiskLevel.HIGH
+    replies = talk(companion, [opening, harmless_alone])
+    assert replies[1].risk.level is RiskLevel.IMMINENT
+    assert any(isinstance(event, Escalated) for event in replies[1].events)

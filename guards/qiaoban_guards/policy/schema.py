@@ -190,7 +190,8 @@ class Words(Frozen):
 
     `{helpline}`, `{emergency}` and `{medical}` are filled in from the helplines. `crisis_other`:
     somebody else is in danger; `crisis_imminent`: it is happening now; `careful`: beside the
-    coaching of a lesser concern; `still_here`: while an escalation is open; `degraded`: when
+    coaching of a lesser concern; `listening` and `still_here`: while an escalation is open;
+    `degraded`: when
     something of ours failed; `cut_short`: when a reply had to stop in the middle.
     """
 
@@ -199,6 +200,7 @@ class Words(Frozen):
     crisis_imminent: ByCategory
     careful: ByCategory
     redirect: ByCategory
+    listening: Lines
     still_here: Lines
     degraded: Lines
     cut_short: Lines

@@ -8,7 +8,7 @@ linear in the length of the message.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -34,10 +34,16 @@ _LATIN = re.compile(r"[a-z]")
 
 
 class RiskRule(Expressions):
-    """One kind of utterance that is a reason for concern."""
+    """One kind of utterance that is a reason for concern.
+
+    `open_level` takes the place of `level` while a danger of the same category is open in the
+    conversation: “我在楼顶” means something else after “我不想活了”. A rule of level none is
+    silent until then.
+    """
 
     id: str
     level: Level
+    open_level: Level | None = None
     who: Who = Who.SELF
     role: Role = Role.AT_RISK
     when: When = When.NOW
@@ -99,11 +105,17 @@ class LanguageLexicon:
             raise DocumentError(f"rule ids stand twice: {sorted(twice)}", source=str(folder))
         return cls(tuple(rules), frames)
 
-    def findings(self, text: Text) -> Iterator[Finding]:
+    def findings(self, text: Text, open_: Collection[Category] = ()) -> Iterator[Finding]:
         """Yield what every rule finds, at most one finding a rule."""
         sentences = tuple(split_sentences(text.plain))
         for category, rule in self.rules:
-            if (finding := self._first_finding(category, rule, text, sentences)) is not None:
+            opened = rule.open_level if category in open_ else None
+            if opened is None and rule.level is RiskLevel.NONE:
+                continue
+            finding = self._first_finding(category, rule, text, sentences)
+            if finding is not None and opened is not None:
+                finding = finding.model_copy(update={"level": max(opened, finding.level)})
+            if finding is not None:
                 yield finding
 
     def _first_finding(
@@ -168,11 +180,11 @@ class Lexicon:
         root = files("qiaoban_guards") / "risk" / "lexicon"
         return cls(LanguageLexicon.load(root / "zh"), LanguageLexicon.load(root / "en"))
 
-    def assess(self, text: Text) -> Risk:
-        """The risk of one message."""
+    def assess(self, text: Text, open_: Collection[Category] = ()) -> Risk:
+        """The risk of one message; `open_` are the dangers already open in the conversation."""
         findings: list[Finding] = []
         if has_han(text.plain):
-            findings += self._zh.findings(text)
+            findings += self._zh.findings(text, open_)
         if _LATIN.search(text.plain):
-            findings += self._en.findings(text)
+            findings += self._en.findings(text, open_)
         return Risk.of(findings)

@@ -64,7 +64,8 @@ def test_a_mapping_is_merged_key_by_key() -> None:
 
 def test_an_entry_of_a_list_is_changed_by_its_id() -> None:
     policy = parse_policy(
-        "extends: default\noutput: {rules: [{id: list_speak, action: replace}, {id: questions, most: 2}]}\n"
+        "extends: default\n"
+        "output: {rules: [{id: list_speak, action: replace}, {id: questions, most: 2}]}\n"
     )
     assert _rules(policy) == _rules(load_policy())
     changed = {rule.id: rule for rule in policy.output.rules}
@@ -122,7 +123,7 @@ def test_a_path_does_not_depend_on_the_working_directory(
 def test_extending_oneself_is_an_error(tmp_path: Path, parents: list[str]) -> None:
     for name, parent in zip(("a.yaml", "b.yaml"), parents, strict=False):
         (tmp_path / name).write_text(f"extends: {parent}\n", encoding="utf-8")
-    with pytest.raises(DocumentError, match="extends itself: .* → "):
+    with pytest.raises(DocumentError, match=r"extends itself: .* → "):
         load_policy(tmp_path / "a.yaml")
 
 

@@ -146,7 +146,7 @@ def test_the_record_does_not_grow_with_the_conversation(seed: int) -> None:
 
 @given(st.lists(st.lists(_FINDINGS, max_size=4).map(tuple), max_size=8))
 def test_it_survives_json_and_goes_on_the_same(turns: list[tuple[Finding, ...]]) -> None:
-    risk = ([SessionRisk()] + talk(*turns))[-1]
+    risk = [SessionRisk(), *talk(*turns)][-1]
     read = SessionRisk.model_validate_json(risk.model_dump_json())
     assert read == risk
     more = (found("new", MODERATE),)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
@@ -49,7 +49,7 @@ def test_every_hit_is_matched_and_no_exception_overlaps_it(
     for hit in hits:
         assert Pattern(any_).matches_whole(text[hit.start : hit.end])
         assert not any(hit.start < other.end and other.start < hit.end for other in spared)
-    for earlier, later in zip(hits, hits[1:], strict=False):
+    for earlier, later in pairwise(hits):
         assert earlier.end <= later.start
 
 

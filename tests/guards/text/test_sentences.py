@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def test_sentences_joined_are_the_text(text: str) -> None:
 @given(_TEXTS)
 def test_no_sentence_begins_with_a_mark_that_closes_the_one_before(text: str) -> None:
     sentences = list(split_sentences(text))
-    for earlier, later in zip(sentences, sentences[1:], strict=False):
+    for earlier, later in itertools.pairwise(sentences):
         if not earlier.text.endswith("\n"):
             assert later.text[0] not in CLOSERS
 
