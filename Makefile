@@ -20,7 +20,7 @@ check: $(VENV)/.check ## formatting, lints, types, the arrows between packages
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests examples
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.test ## how long a turn takes, p50 and p99

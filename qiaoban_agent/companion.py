@@ -76,7 +76,7 @@ class Companion:
     def stream(self, text: str, *, session: str) -> Iterator[Event]:
         """The events of one turn as they happen; the child's words come in `Said` events."""
         _check(text, session)
-        return self._stream(text, session)
+        return self._stream(_as_text(text), session)
 
     async def areply(self, text: str, *, session: str) -> Reply:
         """`reply` for asyncio."""
@@ -85,7 +85,7 @@ class Companion:
     def astream(self, text: str, *, session: str) -> AsyncIterator[Event]:
         """`stream` for asyncio."""
         _check(text, session)
-        return self._astream(text, session)
+        return self._astream(_as_text(text), session)
 
     def hand_over(self, session: str) -> None:
         """Record that an adult has taken over: the open escalation of the session is closed.
@@ -140,6 +140,11 @@ class Companion:
         finally:
             await events.aclose()
             self._locks.release(session)
+
+
+def _as_text(message: str) -> str:
+    """The message as valid Unicode: half an emoji cannot be written anywhere."""
+    return message.encode("utf-8", "replace").decode("utf-8")
 
 
 def _check(text: object, session: object) -> None:

@@ -78,7 +78,7 @@ def parse(text: str, *, source: str) -> Any:
             line=mark.line + 1 if mark else 0,
             column=mark.column + 1 if mark else 0,
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # 2027-13-01, or a list as a key
         raise DocumentError(f"not valid YAML: {error}", source=source) from error
 
 

@@ -37,11 +37,14 @@ class Segmenter:
         yield from self._cut(final=True)
 
     def _cut(self, *, final: bool) -> Iterator[str]:
+        most = self._longest + self._overlap
         while self._text:
-            end = sentence_end(self._text, 0, final=final)
-            if end is None or end > self._longest + self._overlap:
-                if len(self._text) < self._longest + self._overlap:
-                    return
+            # One character more than fits decides; what lies behind it must not matter.
+            whole = final and len(self._text) <= most
+            end = sentence_end(self._text[: most + 1], 0, final=whole)
+            if end is None and len(self._text) <= most:
+                return
+            if end is None or end > most:
                 end = self._longest
             sentence, self._text = self._text[:end], self._text[end:]
             yield sentence
@@ -49,7 +52,7 @@ class Segmenter:
 
 def is_complete(sentence: str) -> bool:
     """Whether a text reads as finished: it ends in punctuation, a particle or a symbol."""
-    bare = sentence.rstrip().rstrip(CLOSERS)
+    bare = sentence.rstrip().rstrip(CLOSERS.translate({ord("~"): None, ord("～"): None}))
     if not bare:
         return bool(sentence.strip())
     return (

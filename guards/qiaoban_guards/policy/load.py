@@ -45,7 +45,7 @@ def load_policy(
         return _shipped(name_or_path)
     data, origins = _resolve(_find(name_or_path), chain=())
     if overrides:
-        data = _merge(data, dict(overrides))
+        data = _merge_or_refuse(data, overrides, source="<overrides>", parent=str(name_or_path))
     return validate(data, Policy, origins=origins)
 
 
@@ -77,7 +77,8 @@ def _find(name_or_path: str | Path, beside: str = "") -> Traversable:
 
 
 def _resolve(source: Traversable, chain: tuple[str, ...]) -> tuple[_Data, _Origins]:
-    return _resolve_text(read(source), str(source), chain)
+    name = str(source.resolve()) if isinstance(source, Path) else str(source)
+    return _resolve_text(read(source), name, chain)
 
 
 def _resolve_text(text: str, source: str, chain: tuple[str, ...]) -> tuple[_Data, _Origins]:
@@ -98,12 +99,15 @@ def _resolve_text(text: str, source: str, chain: tuple[str, ...]) -> tuple[_Data
         )
     beside = "" if source.startswith("<") else source
     base, origins = _resolve(_find(parent, beside), (*chain, source))
+    return _merge_or_refuse(base, data, source=source, parent=parent), [(source, text), *origins]
+
+
+def _merge_or_refuse(base: _Data, over: Mapping[str, Any], *, source: str, parent: str) -> _Data:
     try:
-        return _merge(base, data), [(source, text), *origins]
+        return _merge(base, over)
     except KeyError as error:
-        raise DocumentError(
-            f"remove: {error.args[0]!r} is no entry of {parent!r}", source=source
-        ) from error
+        problem = f"remove: {error.args[0]!r} is no entry of {parent!r}"
+        raise DocumentError(problem, source=source) from error
 
 
 def _merge(base: _Data, over: Mapping[str, Any]) -> _Data:
@@ -135,9 +139,13 @@ def _merge_entries(base: list[_Data], over: list[_Data]) -> list[_Data]:
     changes = {entry["id"]: entry for entry in over}
     known = {entry["id"] for entry in base}
     fresh = [entry for entry in over if entry["id"] not in known]
-    if typo := next((entry["id"] for entry in fresh if entry.get("remove")), None):
+    if typo := next((entry["id"] for entry in fresh if _is_removed(entry)), None):
         raise KeyError(typo)
     kept = [
         _merge(entry, changes[entry["id"]]) if entry["id"] in changes else entry for entry in base
     ]
-    return [*fresh, *(entry for entry in kept if not entry.get("remove"))]
+    return [*fresh, *(entry for entry in kept if not _is_removed(entry))]
+
+
+def _is_removed(entry: _Data) -> bool:
+    return entry.get("remove") is True  # anything else stays, and is refused as an unknown key

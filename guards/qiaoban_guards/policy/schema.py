@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from string import Formatter
+from types import MappingProxyType
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
     Field,
     PositiveFloat,
     PositiveInt,
+    WrapSerializer,
     model_validator,
 )
 
@@ -23,7 +26,32 @@ from qiaoban_guards.expressions import Expressions
 from qiaoban_guards.risk.taxonomy import Category, Finding, Level, RiskLevel, Role, Who
 
 Language = Literal["zh", "en"]
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+FrozenMapping = Annotated[
+    Mapping[_K, _V],
+    AfterValidator(MappingProxyType),
+    WrapSerializer(lambda value, handler: handler(dict(value))),
+]
+"""A mapping that nobody changes behind a policy's back."""
 Lines = Annotated[tuple[str, ...], Field(min_length=1)]
+SLOTS = ("helpline", "emergency", "medical")
+
+
+def _check_slots(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """A fixed sentence has no slot but the ones that are filled in."""
+    for line in lines:
+        try:
+            slots = [slot for _, slot, _, _ in Formatter().parse(line) if slot is not None]
+        except ValueError as error:
+            raise ValueError(f"braces do not match in {line!r}") from error
+        if wrong := [slot for slot in slots if slot not in SLOTS]:
+            names = ", ".join(f"{{{name}}}" for name in SLOTS)
+            raise ValueError(f"no slot is called {{{wrong[0]}}}; slots are {names}")
+    return lines
+
+
+FixedLines = Annotated[Lines, AfterValidator(_check_slots)]
 
 
 class Response(StrEnum):
@@ -52,7 +80,7 @@ def _check_levels(values: Mapping[str, float]) -> Mapping[str, float]:
     return values
 
 
-ByLevel = Annotated[Mapping[str, PositiveFloat], AfterValidator(_check_levels)]
+ByLevel = Annotated[FrozenMapping[str, PositiveFloat], AfterValidator(_check_levels)]
 
 
 class SessionRiskPolicy(Frozen):
@@ -69,8 +97,8 @@ class SessionRiskPolicy(Frozen):
 class RiskPolicy(Frozen):
     """What is done at which level of risk; a category may answer differently from the rest."""
 
-    responses: Mapping[str, Response]
-    categories: Mapping[Category, Mapping[str, Response]] = {}
+    responses: FrozenMapping[str, Response]
+    categories: FrozenMapping[Category, FrozenMapping[str, Response]] = MappingProxyType({})
     escalate_at: Level = RiskLevel.HIGH
     never_escalate: tuple[Category, ...] = ()
     session: SessionRiskPolicy
@@ -121,7 +149,7 @@ class LengthRule(_OutputRule):
     """
 
     kind: Literal["length"] = "length"
-    most: Mapping[Language, PositiveInt]
+    most: FrozenMapping[Language, PositiveInt]
 
 
 OutputRule = Annotated[PatternRule | QuestionsRule | LengthRule, Field(discriminator="kind")]
@@ -158,7 +186,7 @@ class Helpline(Frozen):
 
     id: str
     number: str
-    say: Mapping[Language, str]
+    say: FrozenMapping[Language, str]
     kind: Literal["emergency", "medical", "counselling"]
     categories: tuple[Category, ...] = ()
     seen: str
@@ -182,7 +210,7 @@ def _check_categories(lines: Mapping[str, Lines]) -> Mapping[str, Lines]:
     return lines
 
 
-ByCategory = Annotated[Mapping[str, Lines], AfterValidator(_check_categories)]
+ByCategory = Annotated[FrozenMapping[str, FixedLines], AfterValidator(_check_categories)]
 
 
 class Words(Frozen):
@@ -200,10 +228,10 @@ class Words(Frozen):
     crisis_imminent: ByCategory
     careful: ByCategory
     redirect: ByCategory
-    listening: Lines
-    still_here: Lines
-    degraded: Lines
-    cut_short: Lines
+    listening: FixedLines
+    still_here: FixedLines
+    degraded: FixedLines
+    cut_short: FixedLines
 
     def crisis_for(self, finding: Finding) -> Lines:
         """The words for a finding at one of the two highest levels."""
@@ -246,7 +274,7 @@ class Memory(Frozen):
 class Coaching(Frozen):
     """How the companion coaches; `characters` bounds a curated reply by language."""
 
-    characters: Mapping[Language, PositiveInt]
+    characters: FrozenMapping[Language, PositiveInt]
 
 
 class Policy(Frozen):
@@ -258,7 +286,7 @@ class Policy(Frozen):
     audience: Audience
     risk: RiskPolicy
     output: OutputPolicy
-    words: Mapping[Language, Words]
+    words: FrozenMapping[Language, Words]
     helplines: tuple[Helpline, ...]
     coaching: Coaching
     deadlines: Deadlines = Deadlines()
@@ -272,6 +300,9 @@ class Policy(Frozen):
         kinds = {line.kind for line in self.helplines}
         if missing := {"emergency", "medical", "counselling"} - kinds:
             raise ValueError(f"helplines lack a line of kind {', '.join(sorted(missing))}")
+        for line in self.helplines:
+            if silent := set(self.words) - set(line.say):
+                raise ValueError(f"helpline {line.id!r} has no `say` in {', '.join(silent)}")
         return self
 
     def helpline(self, category: Category | None) -> Helpline:

@@ -8,11 +8,14 @@ linear in the length of the message.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from qiaoban_guards.documents import Frozen, load
 from qiaoban_guards.errors import DocumentError
@@ -30,6 +33,8 @@ from qiaoban_guards.risk.taxonomy import (
 from qiaoban_guards.text import Hit, Pattern, Sentence, Text, has_han, split_sentences
 
 FrameName = Literal["negated", "fiction", "past", "third_person"]
+_REACH = 150
+"""How far from a hit its meaning is looked for; keeps the cost linear without punctuation."""
 _LATIN = re.compile(r"[a-z]")
 
 
@@ -51,6 +56,11 @@ class RiskRule(Expressions):
     unless: tuple[str, ...] = ()
     frames: tuple[FrameName, ...] = ("negated", "fiction", "past", "third_person")
     note: str = ""
+
+    @model_validator(mode="after")
+    def _conditions_compile(self) -> Self:
+        _ = self.needed, self.spoiler  # compiled here, so that an error names this rule
+        return self
 
     @cached_property
     def needed(self) -> Pattern | None:
@@ -122,7 +132,7 @@ class LanguageLexicon:
         self, category: Category, rule: RiskRule, text: Text, sentences: tuple[Sentence, ...]
     ) -> Finding | None:
         for hit in rule.pattern.hits(text.plain):
-            sentence = next(s for s in sentences if s.start <= hit.start < s.end)
+            sentence = _around(hit, sentences)
             if rule.needed and not rule.needed.first(sentence.text):
                 continue
             if rule.spoiler and rule.spoiler.first(sentence.text):
@@ -165,6 +175,16 @@ class LanguageLexicon:
         others = [hit.end for hit in self.frames.third_person.pattern.hits(before)]
         selves = [hit.end for hit in self.frames.first_person.pattern.hits(before)]
         return bool(others) and max(others) > max(selves, default=-1)
+
+
+def _around(hit: Hit, sentences: tuple[Sentence, ...]) -> Sentence:
+    """The sentence of a hit, no more of it than `_REACH` characters to either side."""
+    index = bisect_right(sentences, hit.start, key=lambda sentence: sentence.start) - 1
+    sentence = sentences[index]
+    start = max(sentence.start, hit.start - _REACH)
+    end = max(min(sentence.end, hit.end + _REACH), hit.start + 1)
+    text = sentence.text[start - sentence.start : end - sentence.start]
+    return Sentence(text=text, start=start, end=end)
 
 
 class Lexicon:

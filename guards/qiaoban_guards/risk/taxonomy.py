@@ -32,11 +32,10 @@ class RiskLevel(IntEnum):
         """Read a level from its name; ValueError names the levels."""
         if isinstance(value, RiskLevel):
             return value
-        try:
-            return cls[str(value).upper()]
-        except KeyError:
-            names = ", ".join(level.label for level in cls)
-            raise ValueError(f"{value!r} is not a risk level; levels are {names}") from None
+        labels = {level.label: level for level in cls}
+        if isinstance(value, str) and value.lower() in labels:
+            return labels[value.lower()]
+        raise ValueError(f"{value!r} is not a risk level; levels are {', '.join(labels)}")
 
 
 Level = Annotated[

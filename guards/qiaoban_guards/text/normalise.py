@@ -21,6 +21,8 @@ _VARIANTS = str.maketrans(
     "妳牠祂著佢唔冇咗嘅哋俾畀喺咁",
     "你它他着他不没了的们给给在这",
 )
+# Everyday simplified characters that the tables take for traditional ones (坏 for 坯).
+_SIMPLE_ALREADY = "坏"
 _PUNCTUATION = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "｡": "。"})
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _GAP_BETWEEN_HAN = re.compile(rf"(?<=[{_HAN}])[^\S\n]+(?=[{_HAN}])")
@@ -89,6 +91,8 @@ def _is_mark(character: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _fold(cluster: str) -> str:
+    if "\ud800" <= cluster[0] <= "\udfff":
+        return "\ufffd"  # half a surrogate pair is no character
     folded = unicodedata.normalize("NFKC", cluster).lower()
     folded = unicodedata.normalize("NFKC", folded).translate(_PUNCTUATION)
     return "".join(c for c in folded if c in "\n\t" or not _is_invisible(c))
@@ -99,10 +103,19 @@ def _is_invisible(character: str) -> bool:
 
 
 def _simplify(text: str) -> str:
-    simplified = _simplifier()(text)
-    if len(simplified) != len(text):  # a phrase changed its length: offsets matter more
-        simplified = "".join(_simplify_character(character) for character in text)
-    return simplified.translate(_VARIANTS)
+    """Simplified Chinese of the same length; applied until nothing changes any more."""
+    for _ in range(4):  # 藉著 → 藉着 → 借着 is as deep as the tables go
+        simplified = _simplifier()(text)
+        if len(simplified) != len(text):  # a phrase changed its length: offsets matter more
+            simplified = "".join(_simplify_character(character) for character in text)
+        if any(character in _SIMPLE_ALREADY for character in text):
+            pairs = zip(text, simplified, strict=True)
+            simplified = "".join(old if old in _SIMPLE_ALREADY else new for old, new in pairs)
+        simplified = simplified.translate(_VARIANTS)
+        if simplified == text:
+            break
+        text = simplified
+    return text
 
 
 @lru_cache(maxsize=8192)

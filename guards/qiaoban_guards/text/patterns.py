@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -37,18 +38,25 @@ class Pattern:
         object.__setattr__(self, "_except", _alternation(self.except_) if self.except_ else None)
 
     def hits(self, text: str) -> Iterator[Hit]:
-        """Yield every hit in `text` that no exception overlaps, from left to right."""
+        """Yield every hit in `text` that no exception overlaps, from left to right.
+
+        An empty match is neither a hit nor an exception.
+        """
         spared: list[tuple[int, int]] | None = None
         position = 0
-        while (match := self._any.search(text, position)) is not None:
+        while position <= len(text) and (match := self._any.search(text, position)) is not None:
             start, end = match.span()
+            if start == end:
+                position = end + 1
+                continue
             if spared is None:
-                spared = [m.span() for m in self._except.finditer(text)] if self._except else []
-            if any(start < b and a < end for a, b in spared):
+                found = self._except.finditer(text) if self._except else ()
+                spared = [m.span() for m in found if m.start() < m.end()]
+            if _overlaps(start, end, spared):
                 position = start + 1
             else:
                 yield Hit(start, end)
-                position = max(end, start + 1)
+                position = end
 
     def first(self, text: str) -> Hit | None:
         """The leftmost hit, or None."""
@@ -57,6 +65,12 @@ class Pattern:
     def matches_whole(self, text: str) -> bool:
         """Whether one of the expressions covers all of `text`."""
         return self._any.fullmatch(text) is not None
+
+
+def _overlaps(start: int, end: int, spans: list[tuple[int, int]]) -> bool:
+    """Whether a span, of those in order and apart, shares a character with [start, end)."""
+    index = bisect_right(spans, start, key=lambda span: span[1])
+    return index < len(spans) and spans[index][0] < end
 
 
 def _alternation(expressions: Sequence[str]) -> re.Pattern[str]:

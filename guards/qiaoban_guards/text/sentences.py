@@ -40,11 +40,9 @@ def sentence_end(text: str, start: int, *, final: bool) -> int | None:
             position += 1
             continue
         position += 1
-        while position < length and (text[position] in _ENDERS or text[position] in CLOSERS):
+        while position < length and _belongs_to_the_end(text, position):
             position += 1
-        if position < length or final or text[position - 1] == "\n":
-            return position
-        return None
+        return position if position < length or final else None
     return length if final and length > start else None
 
 
@@ -55,8 +53,13 @@ def _ends_here(text: str, position: int, *, final: bool) -> bool:
     if character != ".":
         return False
     following = text[position + 1 : position + 2]
-    # A full stop inside 3.5 or example.com ends nothing.
-    return final if not following else following.isspace() or following in CLOSERS
+    # A full stop inside 3.5 or example.com ends nothing; several are an ellipsis.
+    return final if not following else following.isspace() or following in CLOSERS + "."
+
+
+def _belongs_to_the_end(text: str, position: int) -> bool:
+    character = text[position]
+    return character in _ENDERS or character in CLOSERS or (character == text[position - 1] == ".")
 
 
 def split_sentences(text: str) -> Iterator[Sentence]:

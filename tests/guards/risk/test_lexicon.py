@@ -100,7 +100,7 @@ def test_every_category_has_its_rules(language: str) -> None:
     ids = [rule.id for _, rule in lexicon.rules]
     assert len(set(ids)) == len(ids)
     for _, rule in lexicon.rules:
-        assert rule.level is not RiskLevel.NONE
+        assert rule.level is not RiskLevel.NONE or rule.open_level is not None
         assert rule.needed or not rule.needs  # compiles them, too
         assert rule.spoiler or not rule.unless
 
@@ -110,7 +110,7 @@ def test_every_category_has_its_rules(language: str) -> None:
     [
         pytest.param(
             "zh",
-            marks=pytest.mark.xfail(strict=True, reason="'challenge.…' in dangerous_challenge"),
+            marks=pytest.mark.xfail(strict=True, reason="challenge., medical. and stranger."),
         ),
         "en",
     ],
@@ -226,12 +226,10 @@ def test_time_grows_linearly(message: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="every hit searches its whole sentence again")
 def test_time_grows_linearly_without_sentence_ends() -> None:
     assert seconds("想死", 4_000) <= 10 * seconds("想死", 1_000)
 
 
-@pytest.mark.xfail(strict=True, reason="NFKC makes … three full stops, which end no sentence")
 def test_an_ellipsis_ends_a_sentence_of_the_plain_form() -> None:
     plain = normalise("我在看小说……爸爸打弟弟").plain
     assert len(list(split_sentences(plain))) == 2
@@ -262,8 +260,11 @@ def own(folder: Path, rules: str, category: str = "abuse") -> LanguageLexicon:
     return LanguageLexicon.load(folder)
 
 
-def told(lexicon: LanguageLexicon, message: str) -> list[tuple[str, str, str, str]]:
-    return [(f.source, f.level.label, f.who, f.when) for f in lexicon.findings(normalise(message))]
+def told(
+    lexicon: LanguageLexicon, message: str, open_: tuple[Category, ...] = ()
+) -> list[tuple[str, str, str, str]]:
+    findings = lexicon.findings(normalise(message), open_)
+    return [(f.source, f.level.label, f.who, f.when) for f in findings]
 
 
 def test_frames_change_what_a_hit_means(folder: Path) -> None:
@@ -292,6 +293,27 @@ def test_a_rule_may_shut_frames_off(folder: Path) -> None:
 def test_past_never_lowers_to_none(folder: Path) -> None:
     lexicon = own(folder, "  - {id: abuse.hit, level: low, any: ['打']}\n")
     assert told(lexicon, "以前打") == [("abuse.hit", "low", "self", "past")]
+
+
+def test_a_rule_may_weigh_more_while_its_category_is_open(folder: Path) -> None:
+    lexicon = own(
+        folder,
+        "  - {id: abuse.door, level: none, open_level: imminent, any: [敲门]}\n"
+        "  - {id: abuse.hit, level: high, open_level: low, any: [打]}\n",
+    )
+    assert told(lexicon, "他敲门") == []
+    assert told(lexicon, "我听见敲门", (Category.BULLYING,)) == []
+    assert told(lexicon, "我听见敲门", (Category.ABUSE,)) == [
+        ("abuse.door", "imminent", "self", "now")
+    ]
+    assert told(lexicon, "打", (Category.ABUSE,)) == [("abuse.hit", "high", "self", "now")]
+
+
+@pytest.mark.parametrize("message", ["我在楼顶", "药都准备好了", "i'm on the roof"])
+def test_what_is_harmless_alone_is_grave_after_a_wish_to_die(message: str) -> None:
+    assert assess(message).level < RiskLevel.HIGH
+    risk = Lexicon.shipped().assess(normalise(message), {Category.SELF_HARM})
+    assert risk.level is RiskLevel.IMMINENT
 
 
 def test_needs_and_unless_look_at_the_sentence_of_the_hit(folder: Path) -> None:
@@ -339,9 +361,6 @@ def test_a_wrong_rule_is_refused_with_its_line(folder: Path, rule: str, problem:
     assert caught.value.line == 4
 
 
-@pytest.mark.xfail(
-    strict=True, reason="needs and unless are compiled when a child first meets them"
-)
 @pytest.mark.parametrize("key", ["needs", "unless"])
 def test_needs_and_unless_that_do_not_compile_are_refused(folder: Path, key: str) -> None:
     with pytest.raises(DocumentError):

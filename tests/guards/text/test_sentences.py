@@ -58,14 +58,12 @@ def test_where_sentences_end(text: str, sentences: list[str]) -> None:
     assert [sentence.text for sentence in split_sentences(text)] == sentences
 
 
-@pytest.mark.parametrize("text", ["我好难过", "我好难过。", "我好难过。”", "3.", "He left."])
+@pytest.mark.parametrize(
+    "text", ["我好难过", "我好难过。", "我好难过。”", "3.", "He left.", "好\n"]
+)
 def test_a_text_that_may_go_on_has_no_end_yet(text: str) -> None:
     assert sentence_end(text, 0, final=False) is None
     assert sentence_end(text, 0, final=True) == len(text)
-
-
-def test_a_line_break_is_an_end_at_once() -> None:
-    assert sentence_end("好\n", 0, final=False) == 2
 
 
 def test_sentence_end_counts_from_its_start() -> None:
