@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -61,31 +62,34 @@ def test_what_cannot_be_used_is_told_in_one_line(arguments: tuple[str, ...], mes
     assert "Traceback" not in done.stderr
 
 
+def _read_until(terminal: int, wanted: str | None, seconds: float = 30.0) -> bytes:
+    """What the program shows until `wanted` comes, or until it ends."""
+    shown = b""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and (wanted is None or wanted.encode() not in shown):
+        if not select.select([terminal], [], [], 0.1)[0]:
+            continue
+        try:
+            shown += os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+    return shown
+
+
 def _in_a_terminal(end: str) -> tuple[int, str]:
     """Type one message in a pseudo-terminal, then end the conversation."""
     pid, master = pty.fork()
     if pid == 0:  # the child process becomes the program
         os.environ["TERM"] = "xterm"
         os.execv(sys.executable, [*QIAOBAN, "chat"])
-    shown = b""
-
-    def read_until(wanted: str, seconds: float = 30.0) -> None:
-        nonlocal shown
-        deadline = time.monotonic() + seconds
-        while wanted.encode() not in shown and time.monotonic() < deadline:
-            try:
-                shown += os.read(master, 4096)
-            except OSError:
-                return
-
-    read_until("›")
+    shown = _read_until(master, "›")
     os.write(master, "你好\n".encode())
-    shown = b""
-    read_until("› ")
+    shown += _read_until(master, "›")
     if end == "eof":
         os.write(master, b"\x04")
     else:
         os.kill(pid, signal.SIGINT)
+    shown += _read_until(master, None)
     _, status = os.waitpid(pid, 0)
     os.close(master)
     return os.waitstatus_to_exitcode(status), shown.decode(errors="replace")
