@@ -108,6 +108,8 @@ def _merge_or_refuse(base: _Data, over: Mapping[str, Any], *, source: str, paren
     except KeyError as error:
         problem = f"remove: {error.args[0]!r} is no entry of {parent!r}"
         raise DocumentError(problem, source=source) from error
+    except ValueError as error:
+        raise DocumentError(str(error), source=source) from error
 
 
 def _merge(base: _Data, over: Mapping[str, Any]) -> _Data:
@@ -137,6 +139,11 @@ def _keyed(value: Any) -> list[_Data] | None:
 def _merge_entries(base: list[_Data], over: list[_Data]) -> list[_Data]:
     """New entries come first, so that a policy's own stand before its parent's."""
     changes = {entry["id"]: entry for entry in over}
+    if len(changes) < len(over):
+        twice = [
+            entry["id"] for entry in over if over.count(entry) > 1 or entry not in changes.values()
+        ]
+        raise ValueError(f"the id {twice[0]!r} stands twice in one list; give each entry its own")
     known = {entry["id"] for entry in base}
     fresh = [entry for entry in over if entry["id"] not in known]
     if typo := next((entry["id"] for entry in fresh if _is_removed(entry)), None):

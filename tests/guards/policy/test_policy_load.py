@@ -283,3 +283,9 @@ def test_a_response_may_differ_by_category() -> None:
     assert policy.risk.response(RiskLevel.LOW, Category.BULLYING) == "redirect"
     assert policy.risk.response(RiskLevel.LOW, Category.ABUSE) == "coach"
     assert policy.risk.response(RiskLevel.LOW, None) == "coach"
+
+
+def test_an_id_that_stands_twice_in_a_list_is_refused() -> None:
+    line = "{id: own, number: '1', say: {zh: '1', en: '1'}, kind: medical, seen: a, look_again: b}"
+    with pytest.raises(DocumentError, match="'own' stands twice"):
+        parse_policy(f"extends: default\nhelplines: [{line}, {line}]\n")

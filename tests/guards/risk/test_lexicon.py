@@ -108,10 +108,7 @@ def test_every_category_has_its_rules(language: str) -> None:
 @pytest.mark.parametrize(
     "language",
     [
-        pytest.param(
-            "zh",
-            marks=pytest.mark.xfail(strict=True, reason="challenge., medical. and stranger."),
-        ),
+        "zh",
         "en",
     ],
 )
@@ -147,7 +144,6 @@ def test_a_story_does_not_hide_the_childs_own_wish(message: str) -> None:
     assert assess(message).level is RiskLevel.HIGH
 
 
-@pytest.mark.xfail(strict=True, reason="the exception of fiction looks only behind the story")
 def test_the_childs_own_wish_before_the_story_counts() -> None:
     assert assess("我也想像小说里的主角一样去死").level is RiskLevel.HIGH
 
