@@ -26,6 +26,7 @@ from qiaoban_agent.session import Session
 from qiaoban_agent.store import MemoryStore
 from qiaoban_agent.waiting import Call, Failure, Request
 from qiaoban_guards.risk import Risk
+from qiaoban_guards.risk.session import SessionRisk
 
 Carried = Generator[Event | Request, Any, None]
 
@@ -115,6 +116,8 @@ def _play(steps: Steps, name: str, care: Care, progress: _Progress) -> Carried:
         if isinstance(step, Finished):
             progress.finished = step
         else:
+            if isinstance(step, Escalated):
+                progress.before = _kept_open(progress.before, step, care)
             yield from _emit(step, name, care, progress)
 
 
@@ -131,6 +134,23 @@ def _play_fallback(name: str, care: Care, progress: _Progress, reason: str) -> C
         yield from _emit(event, name, care, progress)
     progress.finished = Finished(
         text="".join(progress.said), escalation=progress.before.escalation, degraded=True
+    )
+
+
+def _kept_open(before: Session, escalated: Escalated, care: Care) -> Session:
+    """The session to fall back to, should the journey break after it escalated."""
+    risk = SessionRisk(
+        level=escalated.level,
+        high_water=max(before.risk.high_water, escalated.level),
+        open=True,
+        evidence=before.risk.evidence,
+    )
+    return before.model_copy(
+        update={
+            "risk": risk,
+            "escalation": escalated,
+            "undelivered": care.on_escalation is not None,
+        }
     )
 
 
@@ -179,7 +199,7 @@ def _complete_unheard(steps: Steps, name: str, care: Care, progress: _Progress) 
         except StopIteration as stop:
             progress.after = stop.value if isinstance(stop.value, Session) else progress.before
         except Exception:  # a fault of ours, and nobody left to tell
-            return
+            progress.after = progress.before
         else:
             answer = None
             if isinstance(step, Request):

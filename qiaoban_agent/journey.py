@@ -34,7 +34,7 @@ def journey(name: str, text: str, session: Session, care: Care) -> Steps:
     turn = yield from weigh(turn, care)
     yield Weighed(risk=turn.risk, session_risk=turn.session.risk.level)
 
-    turn = choose_stage(turn)
+    turn = yield from choose_stage(turn)
     yield Staged(stage=turn.coaching.stage, emotion=turn.coaching.emotion, reason=turn.reason)
 
     turn = yield from escalate(turn, care)  # before we speak: a caller may stop reading early
@@ -45,13 +45,10 @@ def journey(name: str, text: str, session: Session, care: Care) -> Steps:
 
 
 def hear(name: str, text: str, session: Session, care: Care) -> Turn:
-    """Normalise, mask personal data, tell the language and read the child's message."""
+    """Normalise, mask personal data, and tell the language."""
     heard = normalise(text)
     language = language_of(heard.plain, session.language or care.policy.audience.language)
     masked, hidden = mask(text, care.policy.personal_data.hide)
-    reading = Reader.shipped(language).read(heard.plain)
-    if heard.plain == session.last_heard and Cue.SILENCE not in reading.cues:
-        reading = reading.model_copy(update={"cues": reading.cues | {Cue.REPETITION}})
     return Turn(
         name=name,
         number=session.turns + 1,
@@ -59,7 +56,6 @@ def hear(name: str, text: str, session: Session, care: Care) -> Turn:
         masked=masked,
         hidden=hidden,
         language=language,
-        reading=reading,
         session=session,
         coaching=session.coaching,
     )
@@ -116,15 +112,25 @@ def _response(risk: Risk, care: Care) -> Response:
     return next((response for response in order if response in wanted), Response.COACH)
 
 
-def choose_stage(turn: Turn) -> Turn:
-    """Let the tracker take in the message."""
+def choose_stage(turn: Turn) -> Generator[Event | Request, Any, Turn]:
+    """Read the message and let the tracker take it in; a fault here must not hide a danger."""
+    try:
+        return _staged(turn)
+    except Exception as error:  # the escalation comes after this step
+        return (yield from degrade(turn, "coaching", type(error).__name__))
+
+
+def _staged(turn: Turn) -> Turn:
+    reading = Reader.shipped(turn.language).read(turn.text.plain)
+    if turn.text.plain == turn.session.last_heard and Cue.SILENCE not in reading.cues:
+        reading = reading.model_copy(update={"cues": reading.cues | {Cue.REPETITION}})
     move = advance(
         turn.coaching,
-        turn.reading,
+        reading,
         crisis=turn.response is Response.CRISIS or turn.session.risk.open,
         careful=turn.response is Response.CAREFUL or turn.session.risk.level >= RiskLevel.MODERATE,
     )
-    return turn.but(coaching=move.coaching, reason=move.reason)
+    return turn.but(reading=reading, coaching=move.coaching, reason=move.reason)
 
 
 def escalate(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:

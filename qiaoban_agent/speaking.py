@@ -34,7 +34,7 @@ def speak(turn: Turn, care: Care) -> Speech:
             turn = yield from _say_fixed(turn, care, "crisis")
         case Response.REDIRECT if not turn.session.risk.open:
             turn = yield from _say_fixed(turn, care, "redirect")
-        case _ if turn.degraded:
+        case _ if {"risk", "coaching"} & set(turn.degraded):
             turn = yield from _say_fixed(turn, care, "degraded")
         case _ if turn.session.risk.open:
             if turn.reading.emotion.valence == "negative":
@@ -42,7 +42,7 @@ def speak(turn: Turn, care: Care) -> Speech:
             else:
                 turn = yield from _say_fixed(turn, care, "listening")
             turn = yield from _say_fixed(turn, care, "still_here")
-        case _ if care.model is None:
+        case _ if care.model is None or turn.degraded:
             turn = yield from _say_curated(turn, care)
         case _:
             turn = yield from _say_model(turn, care)
@@ -53,11 +53,7 @@ def speak(turn: Turn, care: Care) -> Speech:
     return turn
 
 
-def _say_fixed(
-    turn: Turn,
-    care: Care,
-    which: _Which,
-) -> Speech:
+def _say_fixed(turn: Turn, care: Care, which: _Which) -> Speech:
     """Say the policy's own words, in the turn's language if the policy has it."""
     policy = care.policy
     language = turn.language if turn.language in policy.words else policy.audience.language

@@ -30,9 +30,9 @@ class Turn:
     masked: str
     hidden: tuple[str, ...]
     language: Language
-    reading: Reading
     session: Session
     coaching: Coaching
+    reading: Reading = field(default_factory=Reading)
     risk: Risk = field(default_factory=Risk)
     response: Response = Response.COACH
     reason: str = ""

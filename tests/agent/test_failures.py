@@ -283,6 +283,24 @@ def test_a_store_that_fails_makes_the_turn_degraded(method: str, error: Exceptio
     assert any(isinstance(event, Escalated) for event in events)
 
 
+@pytest.mark.parametrize("where", ["journey.advance", "speaking.plan"])
+def test_a_fault_of_our_own_hides_no_danger(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    told: list[Escalated] = []
+    companion = Companion(on_escalation=told.append)
+    monkeypatch.setattr(f"qiaoban_agent.{where}", broken)
+    reply = companion.reply("我不想活了", session="a")
+    assert len(told) == 1
+    assert reply.escalation is not None
+    assert "12356" in reply.text or "110" in reply.text
+    later = companion.reply("我好难过", session="a")
+    assert later.degraded
+    assert later.text
+    assert later.escalation is not None
+
+
 def test_a_fault_of_our_own_is_hidden_from_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_: object) -> None:
         raise ZeroDivisionError
