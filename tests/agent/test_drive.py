@@ -74,12 +74,12 @@ def test_no_character_of_a_models_text_is_shown_before_its_verdict(
     said = ""
     for event in companion.stream("我今天有点无聊", session="a"):
         if isinstance(event, Said) and event.by == "model":
+            assert event.text.strip() in text
             said += event.text
         else:
             # No other event carries a model's words.
             assert not any(phrase in event.model_dump_json() for phrase in UNSAFE)
         assert not any(phrase in said for phrase in UNSAFE)
-    assert text.strip().startswith(said.strip()) or "？" in text
 
 
 @given(text=texts, cuts=cuts, other=cuts)
