@@ -12,6 +12,9 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 from qiaoban_guards.documents import Frozen, parse, read, validate
 from qiaoban_guards.text import Pattern, expand
 
+LAZY = "lazy"
+"""The validation context's key that leaves expressions to be compiled when first used."""
+
 
 class Expressions(Frozen):
     """`any` of some expressions, save where one of `except` overlaps the hit."""
@@ -27,8 +30,10 @@ class Expressions(Frozen):
         return tuple(expand(expression, macros) for expression in value)
 
     @model_validator(mode="after")
-    def _compiles(self) -> Self:
-        assert self.pattern  # noqa: S101 - compiled here, so that an error names this entry
+    def _compiles(self, info: ValidationInfo) -> Self:
+        context = cast("Mapping[str, object]", info.context or {})
+        if not context.get(LAZY):
+            assert self.pattern  # noqa: S101 - compiled here, so that an error names this entry
         return self
 
     @cached_property

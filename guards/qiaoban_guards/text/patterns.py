@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -57,6 +57,11 @@ class Pattern:
             else:
                 yield Hit(start, end)
                 position = end
+
+    @property
+    def search(self) -> Callable[[str], re.Match[str] | None]:
+        """The bare search: None only where there is no hit, exceptions aside."""
+        return self._any.search
 
     def first(self, text: str) -> Hit | None:
         """The leftmost hit, or None."""
