@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from qiaoban_agent import Companion, Policy, RiskLevel, load_policy
@@ -66,6 +66,7 @@ cuts = st.lists(st.integers(0, 60), max_size=12)
 
 
 @given(text=texts, cuts=cuts)
+@example(text="3.5kill yourself我听到了。", cuts=[])
 @settings(deadline=None, max_examples=300)
 def test_no_character_of_a_models_text_is_shown_before_its_verdict(
     text: str, cuts: list[int]

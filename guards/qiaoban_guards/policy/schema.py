@@ -86,10 +86,14 @@ ByLevel = Annotated[FrozenMapping[str, PositiveFloat], AfterValidator(_check_lev
 class SessionRiskPolicy(Frozen):
     """How concern lasts beyond the message that raised it.
 
-    `half_life` is the number of turns after which a piece of evidence weighs half as much.
+    `half_life` is the number of turns, `half_life_hours` the time, after which a piece of evidence
+    weighs half as much. Categories that stand `together` add up with each other, as the steps of
+    one grooming do.
     """
 
     half_life: PositiveFloat = 6
+    half_life_hours: PositiveFloat = 24
+    together: tuple[frozenset[Category], ...] = ()
     weights: ByLevel
     thresholds: ByLevel
 
