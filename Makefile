@@ -4,10 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: chat test check bench build clean help
+DATA ?= ../shared/data
+
+.PHONY: chat test check bench build risk-model risk-report clean help
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 chat: $(VENV)/.app ## talk with the companion in the terminal; ARGS="--lang en --show"
 	@$(BIN)/qiaoban chat $(ARGS)
@@ -26,6 +28,12 @@ check: $(VENV)/.check ## formatting, lints, types, the arrows between packages
 bench: $(VENV)/.test ## how long a turn takes, p50 and p99
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only \
 		--benchmark-columns=min,median,mean,max,rounds -s $(ARGS)
+
+risk-model: $(VENV)/.training ## rebuild the risk model from the corpus and the sets in DATA
+	$(BIN)/python guards/training/train.py --data $(DATA)
+
+risk-report: $(VENV)/.training ## measure the risk model and write the tables of its card
+	$(BIN)/python guards/training/evaluate.py --data $(DATA) --write docs/risk-model-card.md
 
 build: $(VENV)/.check ## the wheel and the source distribution
 	$(BIN)/python -m build
@@ -46,7 +54,12 @@ $(VENV)/.app: pyproject.toml | $(BIN)/python
 # torch comes first and alone, so that the others take it as it is.
 $(VENV)/.test: $(VENV)/.app
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -e ".[openai,langchain,transformers,pii]" --group test
+	$(BIN)/python -m pip install --quiet -e ".[openai,langchain,transformers,pii,evaluate]" \
+		--group test --group training
+	@touch $@
+
+$(VENV)/.training: $(VENV)/.app
+	$(BIN)/python -m pip install --quiet --group training
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test

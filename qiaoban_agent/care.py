@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from time import time
 from typing import Any, Protocol
 
 from qiaoban_agent.events import Escalated
@@ -11,7 +12,7 @@ from qiaoban_agent.models.base import Message, Model
 from qiaoban_agent.store import Store
 from qiaoban_guards.output import OutputRules, Spoken, Verdict
 from qiaoban_guards.policy import Policy
-from qiaoban_guards.risk import Finding, Lexicon
+from qiaoban_guards.risk import Finding, RiskClassifier
 
 
 class RiskGuard(Protocol):
@@ -35,10 +36,12 @@ class Care:
     """The policy and what carries it out; `model` None stands for the curated replies."""
 
     policy: Policy
-    lexicon: Lexicon
+    classifier: RiskClassifier
     rules: OutputRules
     model: Model | None
     store: Store
     risk_guards: tuple[RiskGuard, ...] = ()
     output_guards: tuple[OutputGuard, ...] = ()
     on_escalation: Callable[[Escalated], Any] | None = None
+    clock: Callable[[], float] = time
+    """The second (Unix) at which a message is heard."""

@@ -19,7 +19,7 @@ from qiaoban_agent.reply import Reply
 from qiaoban_agent.store import MemoryStore, Store
 from qiaoban_guards.output import OutputRules
 from qiaoban_guards.policy import Policy, load_policy
-from qiaoban_guards.risk import Lexicon
+from qiaoban_guards.risk import RiskClassifier
 
 
 class Companion:
@@ -51,7 +51,7 @@ class Companion:
         loaded = policy if isinstance(policy, Policy) else load_policy(policy)
         self._care = Care(
             policy=loaded,
-            lexicon=Lexicon.shipped(),
+            classifier=RiskClassifier.shipped(),
             rules=OutputRules(loaded.output.rules),
             model=model_from(model),
             store=store if store is not None else MemoryStore(),

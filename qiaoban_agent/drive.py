@@ -84,7 +84,7 @@ def carry(name: str, text: str, care: Care) -> Carried:
     stored: Any = yield from _ask(care, care.store.load, name)
     lost = isinstance(stored, Failure)
     progress = _Progress(before=stored if isinstance(stored, Session) else Session())
-    steps = journey(name, text, progress.before, care)
+    steps = journey(name, text, progress.before, care, care.clock())
     try:
         if lost:
             progress.store_failed = True

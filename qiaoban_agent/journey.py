@@ -7,7 +7,7 @@ The order of the steps is code; what each step looks for is policy.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from qiaoban_agent.care import Care
@@ -20,15 +20,19 @@ from qiaoban_agent.turn import Turn
 from qiaoban_agent.waiting import Call, Failure, Request
 from qiaoban_guards.pii import mask
 from qiaoban_guards.policy import Response
-from qiaoban_guards.risk import Finding, Risk, RiskLevel
+from qiaoban_guards.risk import Category, Finding, Risk, RiskLevel
+from qiaoban_guards.risk.fragments import assess_after
 from qiaoban_guards.text import normalise
 
 Steps = Generator[Event | Request, Any, Session]
 
 
-def journey(name: str, text: str, session: Session, care: Care) -> Steps:
-    """Carry one child's message to a reply; return the session as it is afterwards."""
-    turn = hear(name, text, session, care)
+def journey(name: str, text: str, session: Session, care: Care, at: float = 0.0) -> Steps:
+    """Carry one child's message to a reply; return the session as it is afterwards.
+
+    `at` is the second (Unix) at which the message was heard.
+    """
+    turn = hear(name, text, session, care).but(at=at)
     yield Heard(text=turn.masked, hidden=turn.hidden)
 
     turn = yield from weigh(turn, care)
@@ -64,9 +68,12 @@ def hear(name: str, text: str, session: Session, care: Care) -> Turn:
 def weigh(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
     """The risk of this message and of the session; a guard that fails makes the turn degraded."""
     findings: list[Finding] = []
+    scores: Mapping[Category, float] = {}
     try:
         already = turn.session.escalation
-        findings += care.lexicon.assess(turn.text, already.categories if already else ()).findings
+        open_ = already.categories if already else ()
+        read = assess_after(care.classifier, turn.text, turn.session.last_heard, open_)
+        findings, scores = list(read.findings), read.scores
     except Exception as error:  # whatever a guard does, the child is answered
         turn = yield from degrade(turn, "risk", f"embedded: {type(error).__name__}")
     for guard in care.risk_guards:
@@ -81,10 +88,10 @@ def weigh(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
             turn = yield from degrade(turn, "risk", f"{type(guard).__name__}: {found}")
         else:
             findings += found
-    risk = Risk.of(findings)
+    risk = Risk.of(findings, scores)
     quiet = care.policy.risk.never_escalate
     counted = tuple(finding for finding in risk.findings if finding.category not in quiet)
-    session_risk = turn.session.risk.after(counted, turn.number, care.policy.risk.session)
+    session_risk = turn.session.risk.after(counted, turn.number, care.policy.risk.session, turn.at)
     adds_up = session_risk.open and not turn.session.risk.open
     return turn.but(
         risk=risk,

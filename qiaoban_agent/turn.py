@@ -20,8 +20,9 @@ from qiaoban_guards.text import Text
 class Turn:
     """Frozen; each step returns a fuller one with `but`. `number` counts from 1.
 
-    `degraded` names the steps that failed; `said` is what the child was told so far and `gap` the
-    blank behind it; `wording` chooses the curated lines of this turn.
+    `at` is the second (Unix) at which the message was heard; `degraded` names the steps that
+    failed; `said` is what the child was told so far and `gap` the blank behind it; `wording`
+    chooses the curated lines of this turn.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Turn:
     language: Language
     session: Session
     coaching: Coaching
+    at: float = 0.0
     reading: Reading = field(default_factory=Reading)
     risk: Risk = field(default_factory=Risk)
     response: Response = Response.COACH

@@ -8,6 +8,7 @@ import typer
 
 import qiaoban_agent
 from qiaoban_agent.cli.chat import chat
+from qiaoban_agent.cli.guard import guard
 from qiaoban_agent.cli.replay import replay
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 app.command()(chat)
 app.command()(replay)
+app.command()(guard)
 
 
 def _version(wanted: bool) -> None:

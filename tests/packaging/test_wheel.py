@@ -39,6 +39,9 @@ def test_the_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"qiaoban_agent", "qiaoban_guards"}
     assert "qiaoban_guards/policies/default.yaml" in names
+    assert "qiaoban_guards/risk/model/weights.npz" in names
+    assert "qiaoban_guards/risk/remote/tables/qwen3guard.yaml" in names
+    assert not any("corpus" in name or "training" in name for name in names)
 
     environment = tmp_path / "env"
     venv.create(environment, with_pip=True)

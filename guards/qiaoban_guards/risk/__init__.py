@@ -1,5 +1,6 @@
 """How much danger a child's message speaks of."""
 
+from qiaoban_guards.risk.classifier import RiskClassifier
 from qiaoban_guards.risk.lexicon import Lexicon
 from qiaoban_guards.risk.taxonomy import (
     Category,
@@ -18,6 +19,7 @@ __all__ = [
     "Level",
     "Lexicon",
     "Risk",
+    "RiskClassifier",
     "RiskLevel",
     "Role",
     "When",

@@ -1,14 +1,17 @@
 """The risk of a whole conversation: evidence adds up, fades slowly, and latches when grave.
 
-Each rule that fired is one piece of evidence, weighted by its level and fading with turns. The
-same rule firing again refreshes its evidence instead of adding to it, so a child who repeats
-itself is not in greater danger for it, and the record cannot grow with the conversation.
+Each thing that was found is one piece of evidence, weighted by its level and fading with turns and
+with hours. The same thing said again refreshes its evidence instead of adding to it, so a child who
+repeats itself is not in greater danger for it, and the record cannot grow with the conversation.
+Nothing takes evidence away but time and an adult: a child that says it was a joke is heard, and
+what it said before stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict
 
@@ -21,13 +24,14 @@ _MOST_EVIDENCE = 64
 
 
 class Evidence(BaseModel):
-    """The last time a rule fired: its category, its level, and the turn."""
+    """The last time a thing was found: its category, its level, the turn and the second (Unix)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     category: Category
     level: Level
     turn: int
+    at: float = 0.0
 
 
 class SessionRisk(BaseModel):
@@ -44,20 +48,30 @@ class SessionRisk(BaseModel):
     evidence: Mapping[str, Evidence] = {}
 
     def after(
-        self, findings: tuple[Finding, ...], turn: int, policy: SessionRiskPolicy
+        self,
+        findings: tuple[Finding, ...],
+        turn: int,
+        policy: SessionRiskPolicy,
+        at: float = 0.0,
     ) -> SessionRisk:
-        """Take in the findings of turn number `turn` (counted from 1)."""
-        evidence = {**self.evidence, **_gravest_by_source(findings, turn)}
-        weights = {key: _weight(item, turn, policy) for key, item in evidence.items()}
+        """Take in the findings of turn number `turn` (counted from 1), heard at second `at`.
+
+        What adds up is at most one level above the gravest piece: many hints are a concern, several
+        concerns are grave, and only what happens now is imminent.
+        """
+        evidence = dict(self.evidence)
+        for thing, item in _gravest_by_thing(findings, turn, at).items():
+            before = evidence.get(thing)
+            # Said again more lightly, it does not weigh less than what is left of it.
+            if before is None or _weight(before, turn, at, policy) <= _weight(
+                item, turn, at, policy
+            ):
+                evidence[thing] = item
+        weights = {key: _weight(item, turn, at, policy) for key, item in evidence.items()}
         faintest = policy.thresholds["low"] / 4
         kept = sorted((k for k in evidence if weights[k] >= faintest), key=lambda k: -weights[k])
         evidence = {key: evidence[key] for key in kept[:_MOST_EVIDENCE]}
-        per_category = dict.fromkeys((item.category for item in evidence.values()), 0.0)
-        for key, item in evidence.items():
-            per_category[item.category] += weights[key]
-        level = _level(max(per_category.values(), default=0.0), policy)
-        if not any(item.level is RiskLevel.IMMINENT for item in evidence.values()):
-            level = min(level, RiskLevel.HIGH)  # what adds up is grave, but does not happen now
+        level = max(_level_of(group, evidence, weights, policy) for group in _groups(policy))
         now_open = self.open or level >= RiskLevel.HIGH
         if now_open:
             level = max(level, RiskLevel.HIGH)
@@ -73,22 +87,48 @@ class SessionRisk(BaseModel):
         return SessionRisk(level=RiskLevel.NONE, high_water=self.high_water)
 
 
-def _gravest_by_source(findings: tuple[Finding, ...], turn: int) -> dict[str, Evidence]:
+def _gravest_by_thing(findings: tuple[Finding, ...], turn: int, at: float) -> dict[str, Evidence]:
     evidence: dict[str, Evidence] = {}
     for finding in sorted(findings, key=lambda finding: finding.level):
-        evidence[finding.source] = Evidence(
-            category=finding.category, level=finding.level, turn=turn
+        evidence[_thing(finding)] = Evidence(
+            category=finding.category, level=finding.level, turn=turn, at=at
         )
     return evidence
 
 
-def _weight(item: Evidence, turn: int, policy: SessionRiskPolicy) -> float:
+def _thing(finding: Finding) -> str:
+    """What tells one piece of evidence from another: a rule, or what was read in which words."""
+    if finding.source.startswith(("model.", "remote:")):
+        words = crc32(finding.span.encode("utf-8", "replace"))
+        return f"{finding.source}:{finding.category}:{words:08x}"
+    return finding.source
+
+
+def _weight(item: Evidence, turn: int, at: float, policy: SessionRiskPolicy) -> float:
     full = policy.weights.get(item.level.label, 0.0)
-    return float(full * 2.0 ** ((item.turn - turn) / policy.half_life))
+    halves = (turn - item.turn) / policy.half_life
+    hours = max(at - item.at, 0.0) / 3600
+    return float(full * 2.0 ** -(halves + hours / policy.half_life_hours))
 
 
-def _level(weight: float, policy: SessionRiskPolicy) -> RiskLevel:
+def _groups(policy: SessionRiskPolicy) -> Iterator[frozenset[Category]]:
+    """The categories that add up with each other; every one at least with itself."""
+    yield from policy.together
+    together = frozenset[Category]().union(*policy.together)
+    yield from (frozenset({category}) for category in Category if category not in together)
+
+
+def _level_of(
+    group: frozenset[Category],
+    evidence: Mapping[str, Evidence],
+    weights: Mapping[str, float],
+    policy: SessionRiskPolicy,
+) -> RiskLevel:
+    pieces = [key for key, item in evidence.items() if item.category in group]
+    gravest = max((evidence[key].level for key in pieces), default=RiskLevel.NONE)
+    weight = sum(weights[key] for key in pieces)
     reached = [
         RiskLevel.parse(name) for name, least in policy.thresholds.items() if weight >= least
     ]
-    return max(reached, default=RiskLevel.NONE)
+    most = min(gravest + 1, RiskLevel.HIGH) if gravest < RiskLevel.IMMINENT else gravest
+    return RiskLevel(min(max(reached, default=RiskLevel.NONE), most))

@@ -6,7 +6,7 @@ grave, who is at risk, what part the child has in it, when, and where in the tex
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
 from typing import Annotated
 
@@ -106,12 +106,17 @@ class Finding(BaseModel):
 
 
 class Risk(BaseModel):
-    """The risk of one message: its findings, the gravest first, and the level of the gravest."""
+    """The risk of one message: its findings, the gravest first, and the level of the gravest.
+
+    `scores` are calibrated probabilities that the message speaks of a danger of each category at
+    moderate or above; empty where nothing was estimated.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     level: Level = RiskLevel.NONE
     findings: tuple[Finding, ...] = ()
+    scores: Mapping[Category, float] = {}
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -119,7 +124,10 @@ class Risk(BaseModel):
         return tuple(dict.fromkeys(finding.category for finding in self.findings))
 
     @classmethod
-    def of(cls, findings: Sequence[Finding]) -> Risk:
+    def of(
+        cls, findings: Sequence[Finding], scores: Mapping[Category, float] | None = None
+    ) -> Risk:
         """Weigh findings together: the level is that of the gravest."""
         ordered = tuple(sorted(findings, key=lambda finding: (-finding.level, finding.start)))
-        return cls(level=ordered[0].level if ordered else RiskLevel.NONE, findings=ordered)
+        level = ordered[0].level if ordered else RiskLevel.NONE
+        return cls(level=level, findings=ordered, scores=scores or {})

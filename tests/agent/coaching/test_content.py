@@ -16,7 +16,7 @@ from qiaoban_agent.coaching.content import Act, Content
 from qiaoban_agent.coaching.reading import Cue, Reader
 from qiaoban_guards.output import OutputRules, Spoken
 from qiaoban_guards.policy.schema import Language
-from qiaoban_guards.risk import Lexicon
+from qiaoban_guards.risk import Risk, RiskClassifier
 from qiaoban_guards.text import normalise
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -89,12 +89,12 @@ def test_there_is_always_something_to_say(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_curated_lines_raise_no_alarm_when_a_child_repeats_them(language: Language) -> None:
-    lexicon = Lexicon.shipped()
+    classifier = RiskClassifier.shipped()
     alarmed = [
         line.text
         for act in Act
         for line in Content.shipped(language).lines(act)
-        if lexicon.assess(normalise(line.text)).level >= 3
+        if Risk.of(classifier.clues(normalise(line.text))).level >= 3
     ]
     assert alarmed == []
 

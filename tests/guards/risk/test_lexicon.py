@@ -9,16 +9,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qiaoban_guards.errors import DocumentError
-from qiaoban_guards.risk import Category, Lexicon, Risk, RiskLevel, Role, When, Who
-from qiaoban_guards.risk.lexicon import LanguageLexicon
+from qiaoban_guards.risk import (
+    Category,
+    Lexicon,
+    Risk,
+    RiskClassifier,
+    RiskLevel,
+    Role,
+    When,
+    Who,
+)
 from qiaoban_guards.text import normalise, split_sentences
 
 _FOLDER = files("qiaoban_guards") / "risk" / "lexicon"
 _GAPS = st.text("\u200b\u200c\u2060\ufeff \u3000", max_size=2)
 
 
-def assess(message: str) -> Risk:
-    return Lexicon.shipped().assess(normalise(message))
+def assess(message: str, *open_: Category) -> Risk:
+    """What the shipped rules alone find."""
+    return Risk.of(RiskClassifier.shipped().clues(normalise(message), open_))
 
 
 def kinds(message: str) -> set[tuple[Category, Who, When]]:
@@ -95,11 +104,11 @@ def test_full_width_letters_are_met_with_the_exact_span() -> None:
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_category_has_its_rules(language: str) -> None:
-    lexicon = LanguageLexicon.load(_FOLDER / language)
-    assert {category for category, _ in lexicon.rules} == set(Category)
-    ids = [rule.id for _, rule in lexicon.rules]
+    lexicon = Lexicon.load(_FOLDER / language)
+    assert {rule.category for rule in lexicon.rules} == set(Category)
+    ids = [rule.id for rule in lexicon.rules]
     assert len(set(ids)) == len(ids)
-    for _, rule in lexicon.rules:
+    for rule in lexicon.rules:
         assert rule.level is not RiskLevel.NONE or rule.open_level is not None
         assert rule.needed or not rule.needs  # compiles them, too
         assert rule.spoiler or not rule.unless
@@ -113,8 +122,8 @@ def test_every_category_has_its_rules(language: str) -> None:
     ],
 )
 def test_the_id_of_every_rule_begins_with_its_category(language: str) -> None:
-    lexicon = LanguageLexicon.load(_FOLDER / language)
-    wrong = [rule.id for category, rule in lexicon.rules if not rule.id.startswith(f"{category}.")]
+    lexicon = Lexicon.load(_FOLDER / language)
+    wrong = [rule.id for rule in lexicon.rules if not rule.id.startswith(f"{rule.category}.")]
     assert wrong == []
 
 
@@ -207,7 +216,7 @@ def seconds(message: str, length: int) -> float:
     times: list[float] = []
     for _ in range(3):
         started = time.perf_counter()
-        Lexicon.shipped().assess(text)
+        RiskClassifier.shipped().clues(text)
         times.append(time.perf_counter() - started)
     return min(times)
 
@@ -246,18 +255,19 @@ first_person: {any: [我]}
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "_shared.yaml").write_text("macros: {kin: 爸爸|妈妈}\n", encoding="utf-8")
     (tmp_path / "_frames.yaml").write_text(_FRAMES, encoding="utf-8")
+    (tmp_path / "_calm.yaml").write_text("any: [没事]\n", encoding="utf-8")
     return tmp_path
 
 
-def own(folder: Path, rules: str, category: str = "abuse") -> LanguageLexicon:
+def own(folder: Path, rules: str, category: str = "abuse") -> Lexicon:
     (folder / f"{category}.yaml").write_text(
         f"category: {category}\nrules:\n{rules}", encoding="utf-8"
     )
-    return LanguageLexicon.load(folder)
+    return Lexicon.load(folder)
 
 
 def told(
-    lexicon: LanguageLexicon, message: str, open_: tuple[Category, ...] = ()
+    lexicon: Lexicon, message: str, open_: tuple[Category, ...] = ()
 ) -> list[tuple[str, str, str, str]]:
     findings = lexicon.findings(normalise(message), open_)
     return [(f.source, f.level.label, f.who, f.when) for f in findings]
@@ -308,7 +318,7 @@ def test_a_rule_may_weigh_more_while_its_category_is_open(folder: Path) -> None:
 @pytest.mark.parametrize("message", ["我在楼顶", "药都准备好了", "i'm on the roof"])
 def test_what_is_harmless_alone_is_grave_after_a_wish_to_die(message: str) -> None:
     assert assess(message).level < RiskLevel.HIGH
-    risk = Lexicon.shipped().assess(normalise(message), {Category.SELF_HARM})
+    risk = assess(message, Category.SELF_HARM)
     assert risk.level is RiskLevel.IMMINENT
 
 
