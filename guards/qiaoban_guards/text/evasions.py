@@ -249,14 +249,12 @@ def _english(plain: str, tables: _Tables) -> list[_Edit]:
         if (word := tables.english.get(_skeleton(letters))) is not None:
             apart.append(_Edit(match.start(), match.end(), word))
     taken = {place for edit in apart for place in range(edit.start, edit.end)}
-    edits = [
-        _Edit(match.start(), match.end(), word)
-        for match in _TOKEN.finditer(plain)
-        if match.start() not in taken
-        and _DISGUISED.search(match[0])
-        and (word := tables.english.get(_skeleton(match[0]))) not in (None, match[0])
-        and word is not None
-    ]
+    edits: list[_Edit] = []
+    for match in _TOKEN.finditer(plain):
+        if match.start() not in taken and _DISGUISED.search(match[0]):
+            word = tables.english.get(_skeleton(match[0]), match[0])
+            if word != match[0]:
+                edits.append(_Edit(match.start(), match.end(), word))
     return sorted([*apart, *edits], key=lambda edit: edit.start)
 
 
