@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from sources import Row
 
 from qiaoban_guards.risk import Finding, RiskLevel
-from qiaoban_guards.risk.classifier import CATEGORIES, HEADS, Language, model_input
+from qiaoban_guards.risk.classifier import CATEGORIES, HEADS, Language, model_input, read_clues
 from qiaoban_guards.risk.features import BUCKETS
 from qiaoban_guards.risk.lexicon import Lexicon
 from qiaoban_guards.text import has_han, normalise
@@ -39,15 +39,13 @@ class Design:
 
 
 def design(rows: Sequence[Row], lexicons: Mapping[Language, Lexicon]) -> Design:
-    """Read every row the way the guard reads a message."""
+    """Read every row the way the guard reads a message; without `lexicons`, the words alone."""
     clues: list[Sequence[Finding]] = []
     indices: list[NDArray[np.int64]] = []
     for row in rows:
         text = normalise(row.text)
         language: Language = "zh" if has_han(text.plain) else "en"
-        found = list(lexicons[language].findings(text))
-        if language == "zh" and any("a" <= c <= "z" for c in text.plain):
-            found += lexicons["en"].findings(text)
+        found = read_clues(lexicons, text) if lexicons else []
         clues.append(found)
         indices.append(model_input(text.plain, found, language=language))
     ends = np.cumsum([0, *(len(index) for index in indices)])

@@ -12,14 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from design import design
 from fit import unseen_scores
 from invariance import invariance
-from sources import Row, corpus, psyguard, smile
+from sources import Row, corpus, smile
 from train import MODEL, rows_for
 
 from qiaoban_guards.risk import Category, Risk, RiskClassifier, RiskLevel
@@ -153,32 +153,20 @@ def calibration_table(all_: Sequence[Judged]) -> list[str]:
     return [*rows, ""]
 
 
-def psyguard_table(data: Path) -> list[str]:
+def psyguard_table(data: Path, lexicons: Mapping[Language, Lexicon], title: str) -> list[str]:
     """Self-harm in PsyGUARD's lines, each judged by a model that was fitted without it."""
-    lexicons: dict[Language, Lexicon] = {
-        language: Lexicon(rules)
-        for language, rules in read_compiled(MODEL / "rules.json.gz").items()
-    }
     rows = rows_for("zh", data)
     scores = unseen_scores(design(rows, lexicons), ("moderate",))[:, 0]
     own = np.array([row.source == "psyguard" for row in rows])
     harm = own & np.array([row.category is Category.SELF_HARM for row in rows])
     calm = own & np.array([row.level is RiskLevel.NONE for row in rows])
-    result = [
-        f"### PsyGUARD, {len(psyguard(data))} lines, by cross-validation",
-        "",
-        "| | | | 95 % |",
-        "|---|---|---|---|",
-    ]
+    result = [f"### {title}", "", "| | | | 95 % |", "|---|---|---|---|"]
     for most in (0.01, 0.02, 0.03, 0.05):
         least = float(np.sort(scores[calm])[::-1][int(most * calm.sum())])
         hits = int((scores[harm] > least).sum())
         alarms = int((scores[calm] > least).sum())
-        result.append(
-            line(
-                f"self-harm recall at {alarms / calm.sum():.3f} false alarms", hits, int(harm.sum())
-            )
-        )
+        name = f"self-harm recall at {alarms / calm.sum():.3f} false alarms"
+        result.append(line(name, hits, int(harm.sum())))
     return [*result, ""]
 
 
@@ -199,7 +187,11 @@ def report(data: Path) -> list[str]:
     result += table(
         "Help posts by minors, held out", judged([r for r in smile(data) if r.held_out])
     )
-    return [*result, *psyguard_table(data), *invariance()]
+    rules = read_compiled(MODEL / "rules.json.gz")
+    lexicons = {language: Lexicon(of) for language, of in rules.items()}
+    result += psyguard_table(data, lexicons, "PsyGUARD's lines, by cross-validation")
+    result += psyguard_table(data, {}, "The same by the words alone, without the rules")
+    return [*result, *invariance()]
 
 
 def main() -> int:

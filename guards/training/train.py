@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -91,7 +91,23 @@ def alarm_threshold(probability: NDArray[np.float64], rows: Sequence[Row]) -> fl
     return round(least + 0.005, 2)
 
 
-def thresholds(data: Design, probabilities: NDArray[np.float64]) -> Thresholds:
+def certainty(data: Design, must: Collection[str]) -> float:
+    """The share of messages in which a `must` rule found a danger where there was one.
+
+    Not counted are the sentences that the rules were first checked with.
+    """
+    right = [
+        row.level >= RiskLevel.MODERATE
+        for row, clues in zip(data.rows, data.clues, strict=True)
+        if row.source != "early"
+        and any(clue.source in must and clue.level >= RiskLevel.MODERATE for clue in clues)
+    ]
+    return round(float(np.mean(right)), 3)
+
+
+def thresholds(
+    data: Design, probabilities: NDArray[np.float64], must: Collection[str]
+) -> Thresholds:
     """Choose every threshold on probabilities of rows that the model did not see."""
     level = np.array([int(row.level) for row in data.rows])
     own = np.array([row.source not in MOST_FALSE_ALARMS for row in data.rows])
@@ -103,11 +119,13 @@ def thresholds(data: Design, probabilities: NDArray[np.float64]) -> Thresholds:
         high=threshold(probabilities[flagged, 2], level[flagged] >= 3),
         imminent=threshold(probabilities[flagged, 3], level[flagged] >= 4),
         support=round(0.7 * moderate, 3),
-        certain=0.95,
+        certain=certainty(data, must),
     )
 
 
-def build(language: Language, data: Design) -> tuple[LinearModel, Thresholds]:
+def build(
+    language: Language, data: Design, must: Collection[str]
+) -> tuple[LinearModel, Thresholds]:
     """Fit one language's model and choose its thresholds."""
     scores = unseen_scores(data, tuple(LEVELS))
     slopes = [
@@ -117,7 +135,7 @@ def build(language: Language, data: Design) -> tuple[LinearModel, Thresholds]:
     calibrated = np.array(slopes[: len(LEVELS)])
     probabilities = 1 / (1 + np.exp(-(scores * calibrated[:, 0] + calibrated[:, 1])))
     weights, bias = fit(data)
-    chosen = thresholds(data, probabilities)
+    chosen = thresholds(data, probabilities, must)
     _say(f"{language}: {len(data.rows)} rows, {chosen.model_dump()}")
     return squeezed(weights, bias, slopes), chosen
 
@@ -140,7 +158,7 @@ def main() -> int:
     chosen: dict[str, object] = {}
     for language in rules:
         read = design(rows_for(language, data), lexicons)
-        model, limits = build(language, read.take(trusted(read)))
+        model, limits = build(language, read.take(trusted(read)), lexicons[language].must)
         arrays |= model.arrays(language)
         chosen[language] = limits.model_dump()
     np.savez_compressed(MODEL / "weights.npz", allow_pickle=False, **arrays)

@@ -19,7 +19,8 @@ from multiprocessing import get_context, parent_process
 from typing import IO, TypeAlias
 
 from qiaoban_guards.risk.classifier import RiskClassifier
-from qiaoban_guards.risk.lines import LONGEST_LINE, Guard, Judged, judge
+from qiaoban_guards.risk.fragments import Guard
+from qiaoban_guards.risk.lines import LONGEST_LINE, Judged, judge
 from qiaoban_guards.risk.taxonomy import RiskLevel
 
 __all__ = ["Guard", "Judged", "judge", "judge_lines", "read_lines"]

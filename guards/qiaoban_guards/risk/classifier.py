@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -116,13 +116,7 @@ class RiskClassifier:
 
     def clues(self, text: Text, open_: Collection[Category] = ()) -> list[Finding]:
         """What the rules alone find in one view of a message."""
-        return list(self._clues(text, open_))
-
-    def _clues(self, text: Text, open_: Collection[Category]) -> Iterator[Finding]:
-        if has_han(text.plain):
-            yield from self._lexicons["zh"].findings(text, open_)
-        if _LATIN.search(text.plain):
-            yield from self._lexicons["en"].findings(text, open_)
+        return read_clues(self._lexicons, text, open_)
 
     def _assess_view(self, text: Text, open_: Collection[Category]) -> Risk:
         language: Language = "zh" if has_han(text.plain) else "en"
@@ -195,6 +189,18 @@ class RiskClassifier:
             end=end,
             source=f"model.{language}",
         )
+
+
+def read_clues(
+    lexicons: Mapping[Language, Lexicon], text: Text, open_: Collection[Category] = ()
+) -> list[Finding]:
+    """What the rules of every language that is in a message find in it."""
+    found: list[Finding] = []
+    if has_han(text.plain):
+        found += lexicons["zh"].findings(text, open_)
+    if _LATIN.search(text.plain):
+        found += lexicons["en"].findings(text, open_)
+    return found
 
 
 def model_input(plain: str, clues: Sequence[Finding], *, language: Language) -> NDArray[np.int64]:

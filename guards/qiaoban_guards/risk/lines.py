@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 
+from qiaoban_guards.risk.fragments import Guard, assess_after
 from qiaoban_guards.risk.taxonomy import Category, Risk, RiskLevel
-from qiaoban_guards.text import Text, normalise
+from qiaoban_guards.text import normalise
 
 LONGEST_LINE = 1 << 20
 """Bytes from which on a line is not read but reported."""
 CONTEXT = 12
 """How many of the child's earlier messages are read, so that a line costs no more than so much."""
 CHILD_ROLES = ("user", "child")
-
-
-class Guard(Protocol):
-    """Whatever judges a message; `open_` are the dangers already open in the conversation."""
-
-    def assess(self, text: Text, open_: Collection[Category] = ()) -> Risk:
-        """The risk of one message."""
-        ...
 
 
 class Judged(NamedTuple):
@@ -129,10 +122,13 @@ def _assess(record: Mapping[str, Any], guard: Guard) -> Risk:
         raise _MalformedError("messages is not a list with something in it")
     *earlier, last = _said(cast("list[Any]", messages))
     open_: set[Category] = set()
+    previous = ""
     for message in earlier:
-        findings = guard.assess(normalise(message), frozenset(open_)).findings
+        text = normalise(message)
+        findings = assess_after(guard, text, previous, frozenset(open_)).findings
         open_ |= {finding.category for finding in findings if finding.level >= RiskLevel.HIGH}
-    return guard.assess(normalise(last), frozenset(open_))
+        previous = text.plain
+    return assess_after(guard, normalise(last), previous, frozenset(open_))
 
 
 def _said(messages: Sequence[Any]) -> list[str]:

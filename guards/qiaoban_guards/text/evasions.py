@@ -285,15 +285,9 @@ def _tables() -> _Tables:
             assert isinstance(following, dict)  # noqa: S101 - only `_WORD` leads to a string
             node = following
         node.setdefault(_WORD, meaning)
-    english = {
-        _skeleton(word): word
-        for word in data.english
-        if _skeleton(word) not in ("cut", "hit", "die", "sex", "hang", "gun")
-    }
-    english |= {word: word for word in ("cut", "hit", "die", "sex", "gun", "hang")}
     return _Tables(
         trie=trie,
-        english=english,
+        english={_skeleton(word): word for word in data.english},
         counted=frozenset(data.counted),
         emoji=data.emoji,
         everyday=frozenset((*data.everyday, *data.parts.values())),

@@ -12,7 +12,7 @@ import pytest
 
 from qiaoban_guards.risk import Category, RiskLevel, Role, When, Who
 
-pytest.importorskip("sklearn", reason="the group `training` is not installed")
+pytest.importorskip("datasketch", reason="the group `training` is not installed")
 
 import compile_rules
 from quality import distinct_ngrams, largest_cluster

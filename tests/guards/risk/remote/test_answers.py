@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,24 +12,13 @@ from qiaoban_guards.risk import Category, RiskLevel, Role, When, Who
 from qiaoban_guards.risk.remote import (
     Judge,
     ShieldLM,
-    Verdict,
 )
+from tests.guards.risk.remote.asked import CHILD, REPLY, Chat, found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.guards.risk.remote.conftest import Fake
 
-    Chat = Callable[..., dict[str, Any]]
-
 pytestmark = pytest.mark.models
-CHILD = [{"role": "user", "content": "我不想活了"}]
-REPLY = [*CHILD, {"role": "assistant", "content": "我在听。"}]
-
-
-def found(verdict: Verdict) -> list[tuple[str, str]]:
-    assert verdict.risk is not None
-    return [(f.category.value, f.level.label) for f in verdict.risk.findings]
 
 
 @pytest.mark.parametrize(
