@@ -19,9 +19,9 @@ from sklearn.svm import LinearSVC
 from sources import Row
 from train import MODEL
 
+from qiaoban_guards.classification.features import BUCKETS, features
 from qiaoban_guards.risk import RiskClassifier
 from qiaoban_guards.risk.classifier import Language, model_input, read_compiled
-from qiaoban_guards.risk.features import BUCKETS, features
 from qiaoban_guards.risk.lexicon import Lexicon
 from qiaoban_guards.text import Text, has_han, normalise
 

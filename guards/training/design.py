@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sources import Row
 
+from qiaoban_guards.classification.features import BUCKETS
 from qiaoban_guards.risk import Finding, RiskLevel
 from qiaoban_guards.risk.classifier import CATEGORIES, HEADS, Language, model_input, read_clues
-from qiaoban_guards.risk.features import BUCKETS
 from qiaoban_guards.risk.lexicon import Lexicon
 from qiaoban_guards.text import has_han, normalise
 

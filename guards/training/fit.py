@@ -1,4 +1,4 @@
-"""Fit the linear model, calibrate it on rows it did not see, and squeeze it into eight bits."""
+"""Fit the linear model, and calibrate it on rows it did not see."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from qiaoban_guards.risk.features import BUCKETS
-from qiaoban_guards.risk.linear import LinearModel
+from qiaoban_guards.classification.features import BUCKETS
 
 FOLDS = 4
 STRENGTH = 30.0
@@ -64,21 +63,10 @@ def calibration(scores: NDArray[np.float64], data: Design, head: str) -> tuple[f
     truth, told = targets(data.rows, head)
     if len(set(truth[told].tolist())) < 2:
         return 1.0, 0.0
-    model = LogisticRegression(C=1e3).fit(scores[told, None], truth[told])
-    return float(model.coef_[0, 0]), float(model.intercept_[0])
+    return platt(scores[told], truth[told])
 
 
-def squeezed(
-    weights: NDArray[np.float64], bias: NDArray[np.float64], slopes: Sequence[tuple[float, float]]
-) -> LinearModel:
-    """The model in eight bits a weight: an error of at most 1/254 of a head's largest weight."""
-    largest = np.abs(weights).max(axis=0)
-    scale = np.where(largest > 0, largest / 127, 1.0)
-    return LinearModel(
-        heads=HEADS,
-        weights=np.rint(weights / scale).astype(np.int8),
-        scale=scale.astype(np.float32),
-        bias=bias.astype(np.float32),
-        slope=np.array([slope for slope, _ in slopes], np.float32),
-        offset=np.array([offset for _, offset in slopes], np.float32),
-    )
+def platt(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[float, float]:
+    """(slope, offset) of the logistic curve that makes probabilities of `scores` (n,)."""
+    model = LogisticRegression(C=1e3).fit(scores[:, None], truth)
+    return round(float(model.coef_[0, 0]), 4), round(float(model.intercept_[0]), 4)

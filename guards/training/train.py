@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 from compile_rules import RISK, compile_rules, corpus_texts
 from design import HEADS, LEVELS, Design, design
-from fit import calibration, fit, squeezed, unseen_scores
+from fit import calibration, fit, platt, unseen_scores
 from numpy.typing import NDArray
 from sources import FILES, Row, corpus, ordinary, psyguard, smile
 
+from qiaoban_guards.classification.linear import LinearModel
 from qiaoban_guards.risk.classifier import Language, Thresholds, read_compiled
 from qiaoban_guards.risk.lexicon import Lexicon
-from qiaoban_guards.risk.linear import LinearModel
 from qiaoban_guards.risk.taxonomy import RiskLevel
 
 MODEL = RISK / "model"
@@ -91,18 +91,24 @@ def alarm_threshold(probability: NDArray[np.float64], rows: Sequence[Row]) -> fl
     return round(least + 0.005, 2)
 
 
-def certainty(data: Design, must: Collection[str]) -> float:
-    """The share of messages in which a `must` rule found a danger where there was one.
+def certainty(
+    data: Design, must: Collection[str], probability: NDArray[np.float64]
+) -> tuple[float, float]:
+    """(slope, offset): how probable it is that a `must` finding is right, by the model's log-odds.
 
     Not counted are the sentences that the rules were first checked with.
     """
-    right = [
-        row.level >= RiskLevel.MODERATE
-        for row, clues in zip(data.rows, data.clues, strict=True)
-        if row.source != "early"
-        and any(clue.source in must and clue.level >= RiskLevel.MODERATE for clue in clues)
-    ]
-    return round(float(np.mean(right)), 3)
+    sure = np.array(
+        [
+            row.source != "early"
+            and any(clue.source in must and clue.level >= RiskLevel.MODERATE for clue in clues)
+            for row, clues in zip(data.rows, data.clues, strict=True)
+        ]
+    )
+    right = np.array([row.level >= RiskLevel.MODERATE for row in data.rows])[sure]
+    odds = np.log(probability[sure] / (1 - probability[sure]))
+    _say(f"must rules: {len(right)} findings, {right.mean():.3f} of them right")
+    return platt(odds, right)
 
 
 def thresholds(
@@ -119,7 +125,7 @@ def thresholds(
         high=threshold(probabilities[flagged, 2], level[flagged] >= 3),
         imminent=threshold(probabilities[flagged, 3], level[flagged] >= 4),
         support=round(0.7 * moderate, 3),
-        certain=certainty(data, must),
+        must=certainty(data, must, probabilities[:, 1]),
     )
 
 
@@ -137,7 +143,7 @@ def build(
     weights, bias = fit(data)
     chosen = thresholds(data, probabilities, must)
     _say(f"{language}: {len(data.rows)} rows, {chosen.model_dump()}")
-    return squeezed(weights, bias, slopes), chosen
+    return LinearModel.squeezed(HEADS, weights, bias, slopes), chosen
 
 
 def main() -> int:

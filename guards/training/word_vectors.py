@@ -13,7 +13,7 @@ from candidates import Sample, logistic, rounded, rule_input, sparse
 from numpy.typing import NDArray
 from train import MODEL
 
-from qiaoban_guards.risk.features import BUCKETS
+from qiaoban_guards.classification.features import BUCKETS
 from qiaoban_guards.text import Text
 
 

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from qiaoban_guards.classification.features import features, named_features, spans
+from qiaoban_guards.classification.linear import LinearModel, read_arrays
 from qiaoban_guards.documents import Frozen
 from qiaoban_guards.expressions import LAZY
-from qiaoban_guards.risk.features import features, named_features, spans
 from qiaoban_guards.risk.lexicon import Lexicon
-from qiaoban_guards.risk.linear import LinearModel, read_arrays
 from qiaoban_guards.risk.rules import Rules
 from qiaoban_guards.risk.taxonomy import Category, Finding, Risk, RiskLevel, Role, When, Who
 from qiaoban_guards.text import Text, has_han
@@ -54,8 +54,8 @@ _FIRST_WHEN = _FIRST_ROLE + len(ROLES)
 class Thresholds(Frozen):
     """From which probability on a message is at a level; chosen on data the model did not see.
 
-    A clue of a rule that is no `must` stands from `support` on (of at least moderate); `certain`
-    is the share of `must` findings that were right.
+    A clue of a rule that is no `must` stands from `support` on (of at least moderate). `must` is
+    (slope, offset) of the probability that a `must` finding is right, by the model's log-odds.
     """
 
     low: float
@@ -63,7 +63,7 @@ class Thresholds(Frozen):
     high: float
     imminent: float
     support: float
-    certain: float
+    must: tuple[float, float]
 
 
 class RiskClassifier:
@@ -150,9 +150,10 @@ class RiskClassifier:
         if level > RiskLevel.NONE and not met:
             findings.append(self._read(text, likeliest, level, probabilities, language))
         scores = dict(zip(CATEGORIES, (shares * probabilities[1]).tolist(), strict=True))
+        right = _right(float(probabilities[1]), thresholds.must)
         for finding in findings:
             if finding.level >= RiskLevel.MODERATE and self._is_must(finding):
-                scores[finding.category] = max(scores[finding.category], thresholds.certain)
+                scores[finding.category] = max(scores[finding.category], right)
         return Risk.of(findings, scores)
 
     def _stands(self, clue: Finding, open_: Collection[Category]) -> bool:
@@ -210,6 +211,12 @@ def model_input(plain: str, clues: Sequence[Finding], *, language: Language) -> 
     names += [f"level:{clue.level.label}" for clue in clues]
     words = features(plain, han=language == "zh")
     return np.unique(np.concatenate([words, named_features(names)]) if names else words)
+
+
+def _right(probability: float, calibration: tuple[float, float]) -> float:
+    """The probability that a `must` finding is right where the model gives `probability`."""
+    odds = np.log(max(probability, 1e-6) / max(1 - probability, 1e-6))
+    return float(1 / (1 + np.exp(-(calibration[0] * odds + calibration[1]))))
 
 
 def read_compiled(source: Traversable) -> Mapping[Language, Rules]:

@@ -95,15 +95,21 @@ def test_grave_words_of_the_child_open_a_danger_and_no_others() -> None:
     ]:
         _, echo = echoed(said((role, word), ("user", "between"), ("user", "last")))
         expected = frozenset({Category.ABUSE} if opened else ())
-        assert echo.asked[-1] == ("last", expected)
+        assert {known for text, known in echo.asked if text == "last"} == {expected}
 
 
 def test_a_long_conversation_costs_no_more_than_a_short_one() -> None:
-    _, echo = echoed(said(*[("user", f"{n}") for n in range(1000)], ("assistant", "last")))
+    long = "this is too long to be a piece of a thought"
+    _, echo = echoed(said(*[("user", f"{long} {n}") for n in range(1000)], ("assistant", "last")))
     assert [text for text, _ in echo.asked] == [
-        *(f"{n}" for n in range(1000 - CONTEXT, 1000)),
+        *(f"{long} {n}" for n in range(1000 - CONTEXT, 1000)),
         "last",
     ]
+
+
+def test_short_messages_of_a_child_are_read_with_the_one_before() -> None:
+    _, echo = echoed(said(("user", "i want"), ("user", "to die")))
+    assert [text for text, _ in echo.asked] == ["i want", "to die", "i want to die"]
 
 
 def test_an_assistants_empty_turn_in_the_middle_is_no_fault() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -10,15 +10,17 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from qiaoban_guards.risk.features import BUCKETS, Spans
+from qiaoban_guards.classification.features import BUCKETS, Spans
 
 
 @dataclass(frozen=True, slots=True)
 class LinearModel:
     """One language's model.
 
-    `weights` is (BUCKETS, heads) int8, to be multiplied by `scale` (heads,); `bias` (heads,) is
+    `weights` is (buckets, heads) int8, to be multiplied by `scale` (heads,); `bias` (heads,) is
     added. `slope` and `offset` (heads,) make a calibrated probability of a score (Platt 1999).
+    `buckets` is BUCKETS or a smaller power of two: features that differ in their low bits only
+    then fall together.
     """
 
     heads: tuple[str, ...]
@@ -28,11 +30,15 @@ class LinearModel:
     slope: NDArray[np.float32]
     offset: NDArray[np.float32]
 
-    def probabilities(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The probability of every head, shape (heads,), for a message's features, each once."""
+    def scores(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The score of every head, shape (heads,), for a message's features, each once."""
         total = self.weights[index].sum(axis=0, dtype=np.int32)
         score = total * self.scale / max(len(index), 1) ** 0.5 + self.bias
-        return np.asarray(1.0 / (1.0 + np.exp(-(score * self.slope + self.offset))), np.float64)
+        return np.asarray(score * self.slope + self.offset, np.float64)
+
+    def probabilities(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The probability of every head by itself, shape (heads,)."""
+        return np.asarray(1.0 / (1.0 + np.exp(-self.scores(index))), np.float64)
 
     def evidence(self, found: Spans, length: int, head: int) -> tuple[int, int]:
         """The stretch of a message of `length` characters that speaks most for `head`.
@@ -66,8 +72,35 @@ class LinearModel:
         }
 
     @classmethod
+    def squeezed(
+        cls,
+        heads: tuple[str, ...],
+        weights: NDArray[np.float64],
+        bias: NDArray[np.float64],
+        slopes: Sequence[tuple[float, float]],
+    ) -> LinearModel:
+        """The model in eight bits a weight: an error of at most 1/254 of a head's largest weight.
+
+        `weights` is (buckets, heads), `bias` (heads,), `slopes` (slope, offset) of every head.
+        """
+        largest = np.abs(weights).max(axis=0)
+        scale = np.where(largest > 0, largest / 127, 1.0)
+        return cls(
+            heads=heads,
+            weights=np.rint(weights / scale).astype(np.int8),
+            scale=scale.astype(np.float32),
+            bias=bias.astype(np.float32),
+            slope=np.array([slope for slope, _ in slopes], np.float32),
+            offset=np.array([offset for _, offset in slopes], np.float32),
+        )
+
+    @classmethod
     def of(
-        cls, arrays: Mapping[str, NDArray[Any]], prefix: str, heads: tuple[str, ...]
+        cls,
+        arrays: Mapping[str, NDArray[Any]],
+        prefix: str,
+        heads: tuple[str, ...],
+        buckets: int = BUCKETS,
     ) -> LinearModel:
         """The model whose arrays stand under `prefix`. ValueError where a shape is wrong."""
         model = cls(
@@ -77,9 +110,9 @@ class LinearModel:
                 for name in ("weights", "scale", "bias", "slope", "offset")
             ),
         )
-        if model.weights.shape != (BUCKETS, len(heads)):
+        if model.weights.shape != (buckets, len(heads)):
             raise ValueError(
-                f"{prefix}.weights has shape {model.weights.shape}, not {(BUCKETS, len(heads))}"
+                f"{prefix}.weights has shape {model.weights.shape}, not {(buckets, len(heads))}"
             )
         return model
 

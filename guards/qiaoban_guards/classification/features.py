@@ -130,3 +130,8 @@ def _located(parts: list[_Located]) -> Spans:
             first.append(starts[: len(array)])
             last.append(ends[offset : offset + len(array)])
     return Spans(_index(hashed), np.concatenate(first), np.concatenate(last))
+
+
+def fewer(index: NDArray[np.int64], buckets: int) -> NDArray[np.int64]:
+    """The features of a message for a table of fewer `buckets` (a power of two), each once."""
+    return np.unique(index >> (BITS - buckets.bit_length() + 1))

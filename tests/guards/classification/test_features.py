@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from qiaoban_guards.risk.features import BUCKETS, features, named_features, spans
+from qiaoban_guards.classification.features import BUCKETS, features, named_features, spans
 
 _ANY = st.one_of(
     st.text(),
