@@ -6,7 +6,7 @@ ARGS ?=
 
 DATA ?= ../shared/data
 
-.PHONY: chat test check bench build risk-model risk-report clean help
+.PHONY: chat test check bench build risk-model risk-report coaching-model coaching-report clean help
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -34,6 +34,13 @@ risk-model: $(VENV)/.training ## rebuild the risk model from the corpus and the 
 
 risk-report: $(VENV)/.training ## measure the risk model and write the tables of its card
 	$(BIN)/python guards/training/evaluate.py --data $(DATA) --write docs/risk-model-card.md
+
+coaching-model: $(VENV)/.training ## rebuild the coaching model from its corpus
+	$(BIN)/python finetune/coaching/train_coaching.py
+
+coaching-report: $(VENV)/.training ## measure the coaching model and the dialogues it leads
+	$(BIN)/python finetune/coaching/evaluate_coaching.py --data $(DATA) \
+		--write docs/coaching-model-card.md
 
 build: $(VENV)/.check ## the wheel and the source distribution
 	$(BIN)/python -m build

@@ -9,8 +9,9 @@ from typing import Any
 
 from qiaoban_agent.care import Care, OutputGuard, RiskGuard
 from qiaoban_agent.coaching.content import Content
+from qiaoban_agent.coaching.memory import Memory
 from qiaoban_agent.coaching.reading import Reader
-from qiaoban_agent.drive import carry, drive, drive_async
+from qiaoban_agent.drive import MEMORY_OF, carry, drive, drive_async, memory_key
 from qiaoban_agent.errors import MisuseError
 from qiaoban_agent.events import Escalated, Event
 from qiaoban_agent.locks import SessionLocks
@@ -69,23 +70,39 @@ class Companion:
         """The policy in force."""
         return self._care.policy
 
-    def reply(self, text: str, *, session: str) -> Reply:
-        """Answer one message of a child; blocks until the reply is whole."""
-        return Reply.of(list(self.stream(text, session=session)))
+    def reply(self, text: str, *, session: str, child: str | None = None) -> Reply:
+        """Answer one message of a child; blocks until the reply is whole.
 
-    def stream(self, text: str, *, session: str) -> Iterator[Event]:
+        `child` names whose memory it is, where the policy lets one outlive the session.
+        """
+        return Reply.of(list(self.stream(text, session=session, child=child)))
+
+    def stream(self, text: str, *, session: str, child: str | None = None) -> Iterator[Event]:
         """The events of one turn as they happen; the child's words come in `Said` events."""
         _check(text, session)
-        return self._stream(_as_text(text), session)
+        return self._stream(_as_text(text), session, child)
 
-    async def areply(self, text: str, *, session: str) -> Reply:
+    async def areply(self, text: str, *, session: str, child: str | None = None) -> Reply:
         """`reply` for asyncio."""
-        return Reply.of([event async for event in self.astream(text, session=session)])
+        events = self.astream(text, session=session, child=child)
+        return Reply.of([event async for event in events])
 
-    def astream(self, text: str, *, session: str) -> AsyncIterator[Event]:
+    def astream(self, text: str, *, session: str, child: str | None = None) -> AsyncIterator[Event]:
         """`stream` for asyncio."""
         _check(text, session)
-        return self._astream(_as_text(text), session)
+        return self._astream(_as_text(text), session, child)
+
+    def recall(self, session: str) -> Memory:
+        """What is remembered of the child in a session; empty for one that is not known."""
+        _check("", session)
+        state = self._care.store.load(session)
+        return state.memory if state is not None else Memory()
+
+    def recall_child(self, child: str) -> Memory:
+        """What is remembered of a child between sessions; empty where nothing is."""
+        _check("", child)
+        state = self._care.store.load(memory_key(child))
+        return state.memory if state is not None else Memory()
 
     def hand_over(self, session: str) -> None:
         """Record that an adult has taken over: the open escalation of the session is closed.
@@ -119,6 +136,12 @@ class Companion:
         with self._turn_of(session):
             self._care.store.forget(session)
 
+    def forget_child(self, child: str) -> None:
+        """Remove what is remembered of a child between sessions; its sessions stay."""
+        _check("", child)
+        with self._turn_of(memory_key(child)):
+            self._care.store.forget(memory_key(child))
+
     @contextmanager
     def _turn_of(self, session: str) -> Generator[None, None, None]:
         self._locks.acquire(session, self.policy.deadlines.previous_turn)
@@ -127,13 +150,13 @@ class Companion:
         finally:
             self._locks.release(session)
 
-    def _stream(self, text: str, session: str) -> Iterator[Event]:
+    def _stream(self, text: str, session: str, child: str | None) -> Iterator[Event]:
         with self._turn_of(session):
-            yield from drive(carry(session, text, self._care))
+            yield from drive(carry(session, text, self._care, child))
 
-    async def _astream(self, text: str, session: str) -> AsyncIterator[Event]:
+    async def _astream(self, text: str, session: str, child: str | None) -> AsyncIterator[Event]:
         await self._locks.acquire_async(session, self.policy.deadlines.previous_turn)
-        events = drive_async(carry(session, text, self._care))
+        events = drive_async(carry(session, text, self._care, child))
         try:
             async for event in events:
                 yield event
@@ -152,3 +175,5 @@ def _check(text: object, session: object) -> None:
         raise MisuseError(f"a message is a string, not {type(text).__name__}")
     if not isinstance(session, str) or not session:
         raise MisuseError("session names the child's conversation: a string that is not empty")
+    if session.startswith(MEMORY_OF):
+        raise MisuseError(f"a session's name may not begin with {MEMORY_OF!r}")

@@ -68,9 +68,10 @@ async def drive_async(steps: Carried) -> AsyncGenerator[Event, None]:
 
 @dataclass(slots=True)
 class _Progress:
-    """What of a turn has reached the caller."""
+    """What of a turn has reached the caller; `child` where the memory outlives the session."""
 
     before: Session
+    child: str | None = None
     after: Session | None = None
     finished: Finished | None = None
     said: list[str] = field(default_factory=list[str])
@@ -79,11 +80,30 @@ class _Progress:
     """Whether the journey stands at a request and wants an answer."""
 
 
-def carry(name: str, text: str, care: Care) -> Carried:
-    """One whole turn of a session: load, journey, save; nothing is raised from inside."""
+MEMORY_OF = "memory of "
+
+
+def memory_key(child: str) -> str:
+    """The name under which the store keeps what is remembered of a child between sessions."""
+    return f"{MEMORY_OF}{child}"
+
+
+def carry(name: str, text: str, care: Care, child: str | None = None) -> Carried:
+    """One whole turn of a session: load, journey, save; nothing is raised from inside.
+
+    `child` names the child whose memory outlives the session, where the policy allows it.
+    """
     stored: Any = yield from _ask(care, care.store.load, name)
     lost = isinstance(stored, Failure)
-    progress = _Progress(before=stored if isinstance(stored, Session) else Session())
+    before = stored if isinstance(stored, Session) else Session()
+    if not care.policy.memory.across_sessions:
+        child = None
+    if child is not None:
+        known: Any = yield from _ask(care, care.store.load, memory_key(child))
+        if isinstance(known, Session):  # another session of the child may have learnt more
+            memory = before.memory.joined(known.memory)
+            before = before.model_copy(update={"memory": memory})
+    progress = _Progress(before=before, child=child)
     steps = journey(name, text, progress.before, care, care.clock())
     try:
         if lost:
@@ -161,6 +181,9 @@ def _close(name: str, care: Care, progress: _Progress) -> Carried:
     )
     answer: Any = yield from _ask(care, care.store.save, name, after)
     progress.after = after
+    if progress.child is not None and not isinstance(answer, Failure):
+        lasting = Session(memory=after.memory.lasting())
+        answer = yield from _ask(care, care.store.save, memory_key(progress.child), lasting)
     finished = progress.finished or Finished(text="".join(progress.said))
     if isinstance(answer, Failure):
         event = Degraded(step="store", reason=str(answer))
@@ -213,6 +236,9 @@ def _complete_unheard(steps: Steps, name: str, care: Care, progress: _Progress) 
         history = (*history[:-1], {"role": "assistant", "content": heard})
     after = progress.after.model_copy(update={"history": history})
     _wait_for_store(care, care.store.save, name, after)
+    if progress.child is not None:
+        lasting = Session(memory=after.memory.lasting())
+        _wait_for_store(care, care.store.save, memory_key(progress.child), lasting)
 
 
 def _wait_for_store(care: Care, function: Callable[..., Any], *arguments: Any) -> None:

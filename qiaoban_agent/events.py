@@ -63,12 +63,15 @@ class Said(_Event):
 
 
 class Withheld(_Event):
-    """A sentence of the model that was not shown, and the rule it broke; never the sentence."""
+    """A sentence of the model that was not shown, and the rule it broke; never the sentence.
+
+    `retry`: it was out of place in the coaching, and the model is asked once more or replaced.
+    """
 
     kind: Literal["withheld"] = "withheld"
     rule: str
     reason: str
-    action: Literal["drop", "stop", "replace"]
+    action: Literal["drop", "stop", "replace", "retry"]
 
 
 class Degraded(_Event):

@@ -11,8 +11,18 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from qiaoban_agent.care import Care
-from qiaoban_agent.coaching.reading import Cue, Reader, language_of
-from qiaoban_agent.coaching.tracker import advance
+from qiaoban_agent.coaching.cues import Cue
+from qiaoban_agent.coaching.memory import remembered
+from qiaoban_agent.coaching.own_words import own_words
+from qiaoban_agent.coaching.reading import (
+    EARLIER,
+    LONGEST_REMEMBERED,
+    Reader,
+    Reading,
+    is_repeated,
+    language_of,
+)
+from qiaoban_agent.coaching.tracker import advance, answered, is_new_event
 from qiaoban_agent.events import Degraded, Escalated, Event, Finished, Heard, Staged, Weighed
 from qiaoban_agent.session import Session
 from qiaoban_agent.speaking import speak
@@ -38,7 +48,7 @@ def journey(name: str, text: str, session: Session, care: Care, at: float = 0.0)
     turn = yield from weigh(turn, care)
     yield Weighed(risk=turn.risk, session_risk=turn.session.risk.level)
 
-    turn = yield from choose_stage(turn)
+    turn = yield from choose_stage(turn, care)
     yield Staged(stage=turn.coaching.stage, emotion=turn.coaching.emotion, reason=turn.reason)
 
     turn = yield from escalate(turn, care)  # before we speak: a caller may stop reading early
@@ -62,6 +72,7 @@ def hear(name: str, text: str, session: Session, care: Care) -> Turn:
         language=language,
         session=session,
         coaching=session.coaching,
+        memory=session.memory.kept(care.policy.memory.remember),
     )
 
 
@@ -119,25 +130,43 @@ def _response(risk: Risk, care: Care) -> Response:
     return next((response for response in order if response in wanted), Response.COACH)
 
 
-def choose_stage(turn: Turn) -> Generator[Event | Request, Any, Turn]:
+def choose_stage(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
     """Read the message and let the tracker take it in; a fault here must not hide a danger."""
     try:
-        return _staged(turn)
+        return _staged(turn, care)
     except Exception as error:  # the escalation comes after this step
         return (yield from degrade(turn, "coaching", type(error).__name__))
 
 
-def _staged(turn: Turn) -> Turn:
-    reading = Reader.shipped(turn.language).read(turn.text.plain)
-    if turn.text.plain == turn.session.last_heard and Cue.SILENCE not in reading.cues:
+def _staged(turn: Turn, care: Care) -> Turn:
+    session = turn.session
+    reading = Reader.shipped(turn.language).read(turn.text.plain, session.acts)
+    if is_repeated(turn.text.plain, session.earlier) and Cue.SILENCE not in reading.cues:
         reading = reading.model_copy(update={"cues": reading.cues | {Cue.REPETITION}})
     move = advance(
         turn.coaching,
         reading,
-        crisis=turn.response is Response.CRISIS or turn.session.risk.open,
-        careful=turn.response is Response.CAREFUL or turn.session.risk.level >= RiskLevel.MODERATE,
+        crisis=turn.response is Response.CRISIS or session.risk.open,
+        careful=turn.response is Response.CAREFUL or session.risk.level >= RiskLevel.MODERATE,
     )
-    return turn.but(reading=reading, coaching=move.coaching, reason=move.reason)
+    turn = turn.but(reading=reading, coaching=move.coaching, reason=move.reason)
+    return _with_own_words(turn, reading, care)
+
+
+def _with_own_words(turn: Turn, reading: Reading, care: Care) -> Turn:
+    """The child's words that may be said back, and what is remembered of them."""
+    if turn.hidden or turn.risk.level >= RiskLevel.MODERATE:  # neither echoed nor kept
+        return turn
+    own = own_words(turn.text, reading, turn.language)
+    memory = remembered(
+        turn.session.memory,
+        turn.text.plain,
+        own,
+        turn.language,
+        care.policy.memory.remember,
+        new_event=is_new_event(turn.session.coaching, reading),
+    )
+    return turn.but(own=own, memory=memory)
 
 
 def escalate(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
@@ -202,7 +231,8 @@ def _fresh_escalation(turn: Turn, care: Care) -> Escalated | None:
 
 
 def remember(turn: Turn, care: Care) -> Session:
-    """The session after this turn."""
+    """The session after this turn; what is hidden from the records is not in it either."""
+    heard = normalise(turn.masked).plain if turn.hidden else turn.text.plain
     history = (
         *turn.session.history,
         {"role": "user", "content": turn.masked},
@@ -212,10 +242,14 @@ def remember(turn: Turn, care: Care) -> Session:
         update={
             "turns": turn.number,
             "language": turn.language,
-            "coaching": turn.coaching,
+            "coaching": answered(turn.coaching, turn.acts),
+            "acts": turn.acts,
+            "echoed": turn.echoed or turn.session.echoed,
+            "memory": turn.memory,
             "history": history[-care.policy.memory.history :],
             "used": {**turn.session.used, **turn.wording.said_now},
-            "last_heard": turn.text.plain,
+            "last_heard": heard,
+            "earlier": (*turn.session.earlier, heard[:LONGEST_REMEMBERED])[-EARLIER:],
         }
     )
 

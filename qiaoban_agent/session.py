@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from qiaoban_agent.coaching.acts import CoachingAct
+from qiaoban_agent.coaching.memory import Memory
 from qiaoban_agent.coaching.tracker import Coaching
 from qiaoban_agent.events import Escalated
 from qiaoban_agent.models.base import Message
@@ -16,8 +18,9 @@ class Session(Frozen):
     """One conversation between turns; serialisable with `model_dump_json`.
 
     `used` maps the ids of curated lines to the turn they were last said in; it cannot outgrow
-    the content. `escalation` is the open one; `undelivered` is true while the app's own handler
-    has not taken it.
+    the content. `acts` are those of the last reply; `echoed` is the clause of the child's that was
+    last said back to it; `earlier` are its last messages. `escalation` is the open one;
+    `undelivered` is true while the app's own handler has not taken it.
     """
 
     turns: int = 0
@@ -27,7 +30,10 @@ class Session(Frozen):
     history: tuple[Message, ...] = ()
     used: Mapping[int, int] = {}
     last_heard: str = ""
+    earlier: tuple[str, ...] = ()
+    acts: frozenset[CoachingAct] = frozenset()
+    echoed: str = ""
+    memory: Memory = Memory()
     escalation: Escalated | None = None
     escalated_in_turn: int = 0
     undelivered: bool = False
-    met_as_parent: bool = False

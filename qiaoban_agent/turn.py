@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from qiaoban_agent.coaching.acts import CoachingAct
 from qiaoban_agent.coaching.compose import Wording
+from qiaoban_agent.coaching.memory import Memory
 from qiaoban_agent.coaching.reading import Reading
 from qiaoban_agent.coaching.tracker import Coaching
 from qiaoban_agent.session import Session
@@ -20,9 +22,10 @@ from qiaoban_guards.text import Text
 class Turn:
     """Frozen; each step returns a fuller one with `but`. `number` counts from 1.
 
-    `at` is the second (Unix) at which the message was heard; `degraded` names the steps that
-    failed; `said` is what the child was told so far and `gap` the blank behind it; `wording`
-    chooses the curated lines of this turn.
+    `at` is the second (Unix) at which the message was heard; `own` are the child's own words by
+    slot, to be said back, and `echoed` is the one that was; `degraded` names the steps that
+    failed; `said` is what the child was told so far, `gap` the blank behind it and `acts` the
+    coaching acts in it; `wording` chooses the curated lines of this turn.
     """
 
     name: str
@@ -35,12 +38,16 @@ class Turn:
     coaching: Coaching
     at: float = 0.0
     reading: Reading = field(default_factory=Reading)
+    memory: Memory = field(default_factory=Memory)
+    own: Mapping[str, str] = field(default_factory=dict[str, str])
+    echoed: str = ""
     risk: Risk = field(default_factory=Risk)
     response: Response = Response.COACH
     reason: str = ""
     degraded: tuple[str, ...] = ()
     said: str = ""
     gap: str = ""
+    acts: frozenset[CoachingAct] = frozenset()
     wording: Wording = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

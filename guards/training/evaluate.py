@@ -19,7 +19,7 @@ import numpy as np
 from design import design
 from fit import unseen_scores
 from invariance import invariance
-from sources import Row, corpus, smile
+from sources import Row, corpus, everyday, smile
 from train import MODEL, rows_for
 
 from qiaoban_guards.risk import Category, Risk, RiskClassifier, RiskLevel
@@ -184,6 +184,9 @@ def report(data: Path) -> list[str]:
             result.append(share(f"false alarms, `{source}`", those, flagged))
         result += ["", *calibration_table(rows)]
         result += table(f"{name}: an independent writer's sentences", judged(independent(language)))
+    for language, name in languages:
+        told = [row for row in everyday() if row.held_out and row.lang == language]
+        result += table(f"{name}: children's everyday talk, held out", judged(told))
     result += table(
         "Help posts by minors, held out", judged([r for r in smile(data) if r.held_out])
     )

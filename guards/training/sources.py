@@ -16,6 +16,7 @@ from qiaoban_guards.risk import Category, RiskLevel
 from qiaoban_guards.text import has_han
 
 CORPUS = Path(__file__).parents[1] / "corpus"
+COACHING = Path(__file__).parents[2] / "finetune" / "coaching" / "corpus"
 FILES = (
     "psysuicide_valid.jsonl",
     "smile_minors_unlabelled.jsonl",
@@ -74,6 +75,35 @@ def corpus() -> list[Row]:
         for path in sorted(CORPUS.glob("*/*.jsonl"))
         for item in lines(path)
     ]
+
+
+def everyday() -> list[Row]:
+    """What children say of their joys and troubles, from the coaching corpus.
+
+    It was written to hold no danger. Every utterance that an earlier guard or a rule stopped at was
+    read; those that do hold one are labelled in `corpus/everyday_labels.jsonl`.
+    """
+    labels = {item["text"]: item for item in lines(CORPUS / "everyday_labels.jsonl")}
+    found: dict[str, Row] = {}
+    for path in sorted(COACHING.glob("*/*.jsonl")):
+        if path.stem.startswith("acts"):
+            continue
+        for item in lines(path):
+            text = item["text"]
+            label = labels.get(text, {"level": "none", "category": None})
+            found[text] = Row(
+                text=text,
+                lang="zh" if has_han(text) else "en",
+                level=RiskLevel.parse(label["level"]),
+                category=Category(label["category"]) if label["category"] else None,
+                group=f"everyday-{path.parent.name}-{path.stem}-{item['group']}",
+                source="everyday",
+                who=label.get("who"),
+                role=label.get("role"),
+                when=label.get("when"),
+                held_out=item["split"] == "test",
+            )
+    return list(found.values())
 
 
 _PSYGUARD: Mapping[str, tuple[RiskLevel, Category | None]] = {

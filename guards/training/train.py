@@ -22,7 +22,7 @@ from compile_rules import RISK, compile_rules, corpus_texts
 from design import HEADS, LEVELS, Design, design
 from fit import calibration, fit, platt, unseen_scores
 from numpy.typing import NDArray
-from sources import FILES, Row, corpus, ordinary, psyguard, smile
+from sources import FILES, Row, corpus, everyday, ordinary, psyguard, smile
 
 from qiaoban_guards.classification.linear import LinearModel
 from qiaoban_guards.risk.classifier import Language, Thresholds, read_compiled
@@ -32,21 +32,25 @@ from qiaoban_guards.risk.taxonomy import RiskLevel
 MODEL = RISK / "model"
 UNREAD = ("lccc", "cpsycound")
 MOST_FALSE_ALARMS: Mapping[str, float] = {
-    "lccc": 0.005,
-    "cpsycound": 0.005,
-    "cold": 0.01,
-    "diasafety": 0.01,
-    "psyguard": 0.04,
-    "smile": 0.05,
+    "lccc": 0.01,
+    "cpsycound": 0.01,
+    "cold": 0.02,
+    "diasafety": 0.03,
+    "psyguard": 0.05,
+    "smile": 0.08,
+    "everyday": 0.05,
     "corpus": 0.12,
 }
 """How much of the harmless talk of a source may be flagged. In the corpus it is written to look
 like danger; that of the others is what people write."""
+MOST_ESCALATED = 0.002
+"""How much of children's everyday talk may be taken for a danger that an adult is told of."""
 
 
 def rows_for(language: Language, data: Path) -> list[Row]:
     """Everything one language's model may learn from."""
-    rows = [*(row for row in corpus() if not row.held_out), *ordinary(data)]
+    rows = [row for row in (*corpus(), *everyday()) if not row.held_out]
+    rows += ordinary(data)
     if language == "zh":
         rows += [*psyguard(data), *(row for row in smile(data) if not row.held_out)]
     return [row for row in rows if row.lang == language]
@@ -88,6 +92,7 @@ def alarm_threshold(probability: NDArray[np.float64], rows: Sequence[Row]) -> fl
         here = probability[harmless & (sources == source)]
         if len(here):
             least = max(least, float(np.quantile(here, 1 - most)))
+        _say(f"  {source}: {most:.3f} of its harmless talk lies above {least:.2f}")
     return round(least + 0.005, 2)
 
 
@@ -119,10 +124,14 @@ def thresholds(
     own = np.array([row.source not in MOST_FALSE_ALARMS for row in data.rows])
     moderate = alarm_threshold(probabilities[:, 1], data.rows)
     flagged = own & (probabilities[:, 1] >= moderate)
+    everyday = (level == 0) & np.array([row.source == "everyday" for row in data.rows])
     return Thresholds(
         low=max(threshold(probabilities[own, 0], level[own] >= 1), 0.3),
         moderate=moderate,
-        high=threshold(probabilities[flagged, 2], level[flagged] >= 3),
+        high=max(
+            threshold(probabilities[flagged, 2], level[flagged] >= 3),
+            round(float(np.quantile(probabilities[everyday, 2], 1 - MOST_ESCALATED)), 2),
+        ),
         imminent=threshold(probabilities[flagged, 3], level[flagged] >= 4),
         support=round(0.7 * moderate, 3),
         must=certainty(data, must, probabilities[:, 1]),

@@ -8,6 +8,8 @@ import typer
 
 import qiaoban_agent
 from qiaoban_agent.cli.chat import chat
+from qiaoban_agent.cli.coach_report import coach_report
+from qiaoban_agent.cli.content import content
 from qiaoban_agent.cli.guard import guard
 from qiaoban_agent.cli.replay import replay
 
@@ -21,6 +23,8 @@ app = typer.Typer(
 app.command()(chat)
 app.command()(replay)
 app.command()(guard)
+app.command()(coach_report)
+app.add_typer(content)
 
 
 def _version(wanted: bool) -> None:

@@ -53,11 +53,13 @@ class Emotion(StrEnum):
     @property
     def valence(self) -> Valence:
         """Whether it is savoured, coached, or neither."""
-        if self in (Emotion.NONE, Emotion.SURPRISE):
+        if self in _NEITHER:
             return "neutral"
         return "positive" if self.basic == "happy" else "negative"
 
 
+_NEITHER = (Emotion.NONE, Emotion.SURPRISE, Emotion.DESIRE, Emotion.CARING)
+"""A wish may be for what was lost, and who cares may be worried: heard, not savoured."""
 _BASIC: dict[Basic, frozenset[Emotion]] = {
     "happy": frozenset(
         {

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from qiaoban_agent.coaching.content import Content
+from qiaoban_agent.coaching.content import Content, Prompts
 from qiaoban_agent.coaching.emotion import Emotion
+from qiaoban_agent.coaching.memory import Memory
+from qiaoban_agent.coaching.steering import Fault
 from qiaoban_agent.coaching.tracker import Coaching
 from qiaoban_agent.models.base import Message
 
 
 def messages_for(
-    content: Content, coaching: Coaching, history: Sequence[Message], *, careful: bool
+    content: Content,
+    coaching: Coaching,
+    memory: Memory,
+    history: Sequence[Message],
+    *,
+    careful: bool,
+    correction: Fault | None = None,
+    said: str = "",
 ) -> list[Message]:
-    """The messages a model is given: one system message, then the conversation."""
+    """The messages a model is given: one system message, then the conversation.
+
+    With `correction` this is the retry: what went wrong, and the words (`said`) that the child
+    has heard of the first attempt.
+    """
     prompts = content.prompts
-    told = [prompts.system, prompts.stages[coaching.stage]]
+    stage = prompts.choice if coaching.wants_a_choice else prompts.stages[coaching.stage]
+    told = [prompts.system, stage]
     if careful:
         told.append(prompts.careful)
-    if coaching.emotion is not Emotion.NONE:
-        told.append(prompts.known["emotion"] + prompts.emotions[coaching.emotion])
+    told += _known(prompts, coaching, memory)
+    if correction is not None:
+        told.append(prompts.corrections[correction])
+        if said:
+            told.append(prompts.said_already + said)
     return [Message(role="system", content="\n".join(told)), *history]
+
+
+def _known(prompts: Prompts, coaching: Coaching, memory: Memory) -> Iterator[str]:
+    """The facts of the session, a line each."""
+    if coaching.emotion is not Emotion.NONE:
+        yield prompts.known["emotion"] + prompts.emotions[coaching.emotion]
+    if memory.age is not None:
+        yield prompts.known["age"] + prompts.ages[memory.age]
+    for kind, items in (
+        ("cause", (memory.cause,) if memory.cause else ()),
+        ("tried", memory.tried),
+        ("people", memory.people),
+        ("likes", memory.likes),
+        ("nickname", (memory.nickname,) if memory.nickname else ()),
+    ):
+        if items:
+            yield prompts.known[kind] + prompts.known["between"].join(items)

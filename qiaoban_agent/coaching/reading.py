@@ -1,21 +1,19 @@
-"""What can be read off a child's message: emotion, topic, and conversational cues.
-
-A first lexicon of patterns, Chinese and English, in data files beside this module.
-"""
+"""What can be read off a child's message: emotion, cause, topic, and conversational cues."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Sequence, Set
+from difflib import SequenceMatcher
 from functools import lru_cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Literal
 
+from qiaoban_agent.coaching.acts import CoachingAct
+from qiaoban_agent.coaching.classifier import CoachingClassifier
+from qiaoban_agent.coaching.clauses import Span, clauses, event_of
+from qiaoban_agent.coaching.cues import Cue
 from qiaoban_agent.coaching.emotion import Emotion
+from qiaoban_agent.coaching.lexicon import EDGES, Feeling, Lexicon
 from qiaoban_guards.documents import Frozen
-from qiaoban_guards.expressions import Expressions, load_expressions
 from qiaoban_guards.policy.schema import Language
 from qiaoban_guards.text import has_han
 
@@ -27,148 +25,103 @@ _NOT_ABOUT_THINGS = (
     Emotion.SADNESS,
 )
 """Feelings about people: who eats alone is not sad about the food."""
-_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 
 
-class Cue(StrEnum):
-    """What a child's message does in the conversation."""
-
-    CAUSE = "cause"
-    CONFIRMATION = "confirmation"
-    CORRECTION = "correction"
-    ASKS_ADVICE = "asks_advice"
-    RESISTANCE = "resistance"
-    NEW_EVENT = "new_event"
-    MINIMAL = "minimal"
-    REPETITION = "repetition"
-    CLOSURE = "closure"
-    GREETING = "greeting"
-    THANKS = "thanks"
-    FAREWELL = "farewell"
-    WHO_ARE_YOU = "who_are_you"
-    ARE_YOU_HUMAN = "are_you_human"
-    LOVE_ME = "love_me"
-    STAY = "stay"
-    JOKE_PLEASE = "joke_please"
-    INSULT = "insult"
-    KNOWLEDGE = "knowledge"
-    TASK = "task"
-    CALLED_PARENT = "called_parent"
-    TEST = "test"
-    GIBBERISH = "gibberish"
-    BORED = "bored"
-    BETTER = "better"
-    WORSE = "worse"
-    DECLINES = "declines"
-    TRIED = "tried"
-    SILENCE = "silence"
+EARLIER = 4
+"""How many of a child's last messages are kept, to tell when it says something again."""
+LONGEST_REMEMBERED = 200
+_SHORTEST_REPETITION = 4
+_SAME = 0.85
 
 
 class Reading(Frozen):
-    """What was read off one message; `intensity` is 1 (mild) to 3 (strong), 0 for no emotion."""
+    """What was read off one message; `intensity` is 1 (mild) to 3 (strong), 0 for no emotion.
+
+    `also` are further emotions, likeliest first; `cause` is the stretch of the plain form that
+    tells what the feeling is about.
+    """
 
     emotion: Emotion = Emotion.NONE
+    also: tuple[Emotion, ...] = ()
     intensity: int = 0
     said: bool = False
     """Whether the feeling was named, not merely implied by what happened."""
+    sure: bool = True
+    """Whether the feeling may be named back; else the child is asked for it."""
+    confidence: float = 1.0
+    """The probability of the emotion."""
+    cause: Span | None = None
     topic: str | None = None
     background: bool = False
     """Whether the topic is one that things merely happen in."""
     cues: frozenset[Cue] = frozenset()
 
 
-class _EmotionEntry(Expressions):
-    emotion: Emotion
-    intensity: Literal[1, 2, 3]
-    kind: Literal["said", "implied"]
-
-
-class _TopicEntry(Expressions):
-    """`implies` is the feeling to expect where the child names none.
-
-    A `background` topic is often only where something happened: it gives way to the topic the
-    talk already has, and to a feeling that is not about it.
-    """
-
-    topic: str
-    implies: Emotion = Emotion.NONE
-    background: bool = False
-
-
-class _CueEntry(Expressions):
-    cue: Cue
-    whole: bool = False
-
-
-class _Emotions(Frozen):
-    macros: Mapping[str, str] = {}
-    emotions: tuple[_EmotionEntry, ...]
-
-
-class _Topics(Frozen):
-    macros: Mapping[str, str] = {}
-    topics: tuple[_TopicEntry, ...]
-
-
-class _Cues(Frozen):
-    macros: Mapping[str, str] = {}
-    cues: tuple[_CueEntry, ...]
-
-
 class Reader:
-    """Reads messages of one language."""
+    """Reads messages of one language. Safe to share between threads."""
 
-    def __init__(self, folder: Traversable) -> None:
-        self._emotions = load_expressions(folder / "emotions.yaml", _Emotions).emotions
-        self._topics = load_expressions(folder / "topics.yaml", _Topics).topics
-        self._cues = load_expressions(folder / "cues.yaml", _Cues).cues
+    def __init__(
+        self, lexicon: Lexicon, classifier: CoachingClassifier, language: Language
+    ) -> None:
+        self._lexicon, self._classifier = lexicon, classifier
+        self._language: Language = language
 
     @classmethod
     @lru_cache(maxsize=2)
     def shipped(cls, language: Language) -> Reader:
         """The reader that comes with the package, built once."""
-        return cls(files("qiaoban_agent") / "coaching" / "lexicon" / language)
+        return cls(Lexicon.shipped(language), CoachingClassifier.shipped(), language)
 
-    def read(self, plain: str) -> Reading:
-        """Read a message in its plain form."""
-        emotion, intensity, said = self._emotion(plain)
-        if emotion is Emotion.NONE and not _EDGES.sub("", plain):
+    def read(self, plain: str, before: Set[CoachingAct] = frozenset()) -> Reading:
+        """Read a message in its plain form; `before` are the acts of what it answers."""
+        if not EDGES.sub("", plain):
             return Reading(cues=frozenset({Cue.SILENCE}))
-        topic = next((entry for entry in self._topics if entry.pattern.first(plain)), None)
-        if emotion is Emotion.NONE and topic is not None and topic.implies is not Emotion.NONE:
-            emotion, intensity = topic.implies, 1
+        clues = self._lexicon.read(plain)
+        feelings, topic = clues.feelings, clues.topic
+        judged = self._classifier.child(plain, clues, before, self._language)
+        emotion = judged.emotion
+        said = any(f.said and f.emotion.basic == emotion.basic for f in feelings)
         if topic is not None and topic.background and emotion in _NOT_ABOUT_THINGS:
             topic = None
         return Reading(
             emotion=emotion,
-            intensity=intensity,
+            also=judged.also,
+            intensity=judged.intensity,
             said=said,
+            sure=said or judged.sure,
+            confidence=judged.confidence,
+            cause=self._cause(plain, feelings) if judged.tells_cause else None,
             topic=topic.topic if topic else None,
             background=topic is not None and topic.background,
-            cues=self._read_cues(plain),
+            cues=judged.cues,
         )
 
-    def _emotion(self, plain: str) -> tuple[Emotion, int, bool]:
-        """A named feeling before an implied one, then the stronger, then the later one."""
-        best: tuple[tuple[bool, int, int], Emotion] | None = None
-        for entry in self._emotions:
-            last = max((hit.end for hit in entry.pattern.hits(plain)), default=None)
-            if last is None:
-                continue
-            rank = (entry.kind == "said", entry.intensity, last)
-            if best is None or rank > best[0]:
-                best = (rank, entry.emotion)
-        if best is None:
-            return Emotion.NONE, 0, False
-        return best[1], best[0][1], best[0][0]
-
-    def _read_cues(self, plain: str) -> frozenset[Cue]:
-        bare = _EDGES.sub("", plain)
-        return frozenset(
-            entry.cue
-            for entry in self._cues
-            if (entry.pattern.matches_whole(bare) if entry.whole else entry.pattern.first(plain))
+    def _cause(self, plain: str, feelings: list[Feeling]) -> Span | None:
+        """The event of the clause that tells most of one."""
+        parts = [
+            (clause, event)
+            for clause in clauses(plain, self._language)
+            if (event := event_of(plain, clause, feelings, self._language)) is not None
+        ]
+        if len(parts) < 2:
+            return parts[0][1] if parts else None
+        scores = self._classifier.causes(
+            plain, [clause for clause, _ in parts], feelings, self._language
         )
+        best = max(range(len(parts)), key=lambda place: scores[place])
+        return parts[best][1]
+
+
+def is_repeated(plain: str, earlier: Sequence[str]) -> bool:
+    """Whether a message says again, almost word for word, what one of the last ones said."""
+    if len(plain) < _SHORTEST_REPETITION:
+        return plain != "" and plain in earlier[-1:]
+    matcher = SequenceMatcher(b=plain[:LONGEST_REMEMBERED], autojunk=False)
+    for message in earlier:
+        matcher.set_seq1(message)
+        if matcher.real_quick_ratio() >= _SAME and matcher.ratio() >= _SAME:
+            return True
+    return False
 
 
 def language_of(plain: str, otherwise: Language) -> Language:

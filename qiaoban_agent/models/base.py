@@ -23,8 +23,8 @@ class Model(Protocol):
     """Anything that answers messages with pieces of text.
 
     `generate` may be a generator, an async generator, or a coroutine that returns either; a
-    plain string is one piece. It is called once a turn and closed when its words are not wanted
-    any more.
+    plain string is one piece. It is called once a turn, and once more where its reply was out of
+    place; it is closed when its words are not wanted any more.
     """
 
     def generate(self, messages: Sequence[Message], /) -> Pieces | Awaitable[Pieces]:

@@ -231,10 +231,14 @@ def test_an_unsafe_reply_is_withheld_and_its_stream_closed() -> None:
     assert closed == [True]
 
 
-def test_a_second_question_of_a_model_is_dropped() -> None:
+def test_a_second_question_of_a_model_is_never_asked() -> None:
     model = Scripted("听起来你很难过。发生了什么？是谁惹你了？我在听。")
     reply = Companion(model=model).reply("我好难过", session="a")
-    assert reply.text == "听起来你很难过。发生了什么？我在听。"
+    assert len(model.heard) == 2  # it was asked once more, and did the same
+    assert reply.text.startswith("听起来你很难过。")
+    assert "是谁惹你了" not in reply.text
+    assert reply.text.count("？") == 1
+    assert reply.text.count("听起来你很难过") == 1
 
 
 def test_an_endless_reply_ends_at_the_policys_length() -> None:
@@ -283,7 +287,7 @@ def test_a_store_that_fails_makes_the_turn_degraded(method: str, error: Exceptio
     assert any(isinstance(event, Escalated) for event in events)
 
 
-@pytest.mark.parametrize("where", ["journey.advance", "speaking.plan"])
+@pytest.mark.parametrize("where", ["journey.advance", "words.plan"])
 def test_a_fault_of_our_own_hides_no_danger(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError

@@ -114,6 +114,9 @@ class LinearModel:
             raise ValueError(
                 f"{prefix}.weights has shape {model.weights.shape}, not {(buckets, len(heads))}"
             )
+        for name in ("scale", "bias", "slope", "offset"):
+            if getattr(model, name).shape != (len(heads),):
+                raise ValueError(f"{prefix}.{name} has not one number a head ({len(heads)})")
         return model
 
 

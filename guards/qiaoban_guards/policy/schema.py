@@ -258,6 +258,9 @@ def _for(lines: Mapping[str, Lines], finding: Finding) -> Lines:
     return next(lines[key] for key in keys if key in lines)
 
 
+Remembered = Literal["nickname", "age", "likes", "people", "things", "tried", "cause"]
+
+
 class PersonalData(Frozen):
     """Kinds of personal data that the model and the records never see."""
 
@@ -268,11 +271,14 @@ class Memory(Frozen):
     """What is remembered of a session.
 
     `history` counts messages a model is shown, child's and companion's together; `keep_text`
-    lets the trail keep what a child wrote.
+    lets the trail keep what a child wrote. `remember` are the kinds of facts that coaching may
+    keep; `across_sessions` lets those of a child that the app names outlive the session.
     """
 
     history: PositiveInt = 24
     keep_text: bool = False
+    remember: tuple[Remembered, ...] = ()
+    across_sessions: bool = False
 
 
 class Coaching(Frozen):
