@@ -30,7 +30,9 @@ def say_fixed(turn: Turn, care: Care, which: Which) -> Speech:
     language = turn.language if turn.language in policy.words else policy.audience.language
     words = policy.words[language]
     finding = _answered_finding(turn, care)
-    if finding is not None and which in ("crisis", "redirect", "careful"):
+    if which == "careful" and not _is_specific(turn, care, finding):
+        lines = words.careful["any"]
+    elif finding is not None and which in ("crisis", "redirect", "careful"):
         lines = getattr(words, f"{which}_for")(finding)
     else:
         lines = getattr(words, which, words.degraded)
@@ -41,6 +43,13 @@ def say_fixed(turn: Turn, care: Care, which: Which) -> Speech:
     turn.wording.say(line_id(line))
     acts = (CoachingAct.ACCEPT,) if which == "crisis" else ()
     return (yield from say(turn, policy.fill(line, language, category), "policy", acts))
+
+
+def _is_specific(turn: Turn, care: Care, finding: Finding | None) -> bool:
+    """Whether it is known well enough what the concern is, for words that presuppose it."""
+    if finding is None or not finding.source.startswith("model."):
+        return True
+    return turn.risk.scores.get(finding.category, 0.0) >= care.policy.risk.specific_from
 
 
 def _answered_finding(turn: Turn, care: Care) -> Finding | None:

@@ -99,12 +99,17 @@ class SessionRiskPolicy(Frozen):
 
 
 class RiskPolicy(Frozen):
-    """What is done at which level of risk; a category may answer differently from the rest."""
+    """What is done at which level of risk; a category may answer differently from the rest.
+
+    `specific_from`: a concern that only the statistical model reads is named for what it may be
+    from this probability on; below it, the careful words are those for any concern.
+    """
 
     responses: FrozenMapping[str, Response]
     categories: FrozenMapping[Category, FrozenMapping[str, Response]] = MappingProxyType({})
     escalate_at: Level = RiskLevel.HIGH
     never_escalate: tuple[Category, ...] = ()
+    specific_from: Annotated[float, Field(ge=0, le=1)] = 0.6
     session: SessionRiskPolicy
 
     @model_validator(mode="after")
