@@ -45,7 +45,8 @@ CUES = (
 """The cues that are learnt; the social ones are the lexicon's alone."""
 TURNS_THE_TALK = (Cue.CLOSURE, Cue.CORRECTION, Cue.NEW_EVENT)
 """Cues that end the talk or turn it back: a mistake costs more than a miss."""
-_SURE_ALONE = 0.8
+_SURE_ALONE: Mapping[Cue, float] = {**dict.fromkeys(TURNS_THE_TALK, 0.8), Cue.RESISTANCE: 0.5}
+"""What the model needs for a cue that the lexicon does not see, where a mistake is felt."""
 CHILD_HEADS = (
     *(f"emotion:{emotion}" for emotion in EMOTIONS),
     "intensity:2",
@@ -189,7 +190,7 @@ def _is_hinted(cue: Cue, clues: Clues) -> bool:
 
 def _alone(cue: Cue, least: Mapping[Cue, float]) -> float:
     """The probability that the model needs for a cue that the lexicon does not see."""
-    return max(least[cue], _SURE_ALONE) if cue in TURNS_THE_TALK else least[cue]
+    return max(least[cue], _SURE_ALONE.get(cue, 0.0))
 
 
 def _emotions(scores: NDArray[np.float64]) -> tuple[Emotion, tuple[Emotion, ...], float]:

@@ -15,6 +15,7 @@ from qiaoban_agent.coaching.classifier import CoachingClassifier
 from qiaoban_agent.coaching.cues import Cue
 from qiaoban_agent.coaching.emotion import Emotion
 from qiaoban_agent.coaching.reading import Reader, language_of
+from qiaoban_agent.coaching.steering import ASKED_FOR
 from qiaoban_agent.coaching.tracker import Stage
 from qiaoban_guards.documents import Frozen
 from qiaoban_guards.text import has_han, normalise, split_sentences
@@ -124,7 +125,8 @@ def _turns(exchanges: Sequence[Exchange]) -> Iterator[Turn]:
     for number, exchange in enumerate(exchanges):
         sentences = [s.text.strip() for s in split_sentences(exchange.reply) if s.text.strip()]
         acts = acts_of(exchange.reply)
-        asked = asked or Cue.ASKS_ADVICE in _cues(exchange.child)
+        cues = _cues(exchange.child)
+        asked = asked or Cue.ASKS_ADVICE in cues
         repeated = tuple(
             sentence
             for sentence in sentences
@@ -139,6 +141,7 @@ def _turns(exchanges: Sequence[Exchange]) -> Iterator[Turn]:
             advice_early=number < EARLY
             and CoachingAct.ADVICE in acts
             and not asked
+            and cues.isdisjoint(ASKED_FOR)
             and exchange.stage is not Stage.CRISIS,
             repeated=repeated,
             own_words=takes_up(

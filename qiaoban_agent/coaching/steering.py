@@ -16,7 +16,7 @@ from qiaoban_guards.text import normalise
 Fault: TypeAlias = CoachingAct | Literal["second_question"]
 NEVER = (CoachingAct.DISMISS, CoachingAct.RELATION_CLAIM, CoachingAct.PROMISE)
 _QUESTIONS = re.compile(r"[?？]+")
-_ASKED_FOR = frozenset({Cue.ASKS_ADVICE, Cue.KNOWLEDGE, Cue.TASK, Cue.JOKE_PLEASE})
+ASKED_FOR = frozenset({Cue.ASKS_ADVICE, Cue.KNOWLEDGE, Cue.TASK, Cue.JOKE_PLEASE})
 
 
 def is_question(sentence: str) -> bool:
@@ -26,7 +26,7 @@ def is_question(sentence: str) -> bool:
 
 def advice_is_early(coaching: Coaching, reading: Reading) -> bool:
     """Whether a suggestion would come before the child was heard and did not ask for one."""
-    return coaching.stage is not Stage.EXPLORE and reading.cues.isdisjoint(_ASKED_FOR)
+    return coaching.stage is not Stage.EXPLORE and reading.cues.isdisjoint(ASKED_FOR)
 
 
 class Steering:

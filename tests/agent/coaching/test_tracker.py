@@ -171,7 +171,9 @@ def first_applicable(one: Taken) -> Transition:
             "turned_down": turned_down,
         }
     )
-    before = one.before.model_copy(update={"stage": one.here})
+    before = one.before
+    if before.stage is Stage.CRISIS:  # turns in crisis are no turns of the stage it broke off
+        before = before.model_copy(update={"stage": one.here, "turns_in_stage": 0})
     situation = Situation(before, known, message)
     return next(t for t in TRANSITIONS if one.here in t.since and t.when(situation))
 
