@@ -10,6 +10,7 @@ from typing import Any
 from qiaoban_agent.care import Care, OutputGuard, RiskGuard
 from qiaoban_agent.coaching.content import Content
 from qiaoban_agent.coaching.memory import Memory
+from qiaoban_agent.coaching.own_words import Vocabulary
 from qiaoban_agent.coaching.reading import Reader
 from qiaoban_agent.drive import MEMORY_OF, carry, drive, drive_async, memory_key
 from qiaoban_agent.errors import MisuseError
@@ -64,6 +65,7 @@ class Companion:
         for language in loaded.words:  # what is broken is told now, not in a child's turn
             Reader.shipped(language)
             Content.shipped(language)
+            Vocabulary.shipped(language)
 
     @property
     def policy(self) -> Policy:

@@ -44,6 +44,7 @@ from qiaoban_agent.coaching.content import COACHING_ACTS, Act, Content
 from qiaoban_agent.coaching.cues import Cue
 from qiaoban_agent.coaching.emotion import Emotion
 from qiaoban_agent.coaching.lexicon import Lexicon
+from qiaoban_agent.coaching.linter import sample
 from qiaoban_guards.classification.linear import LinearModel
 from qiaoban_guards.policy.schema import Language
 from qiaoban_guards.text import normalise, split_sentences
@@ -56,13 +57,6 @@ NAMED_RIGHT = 0.85
 """How often a feeling that is named to a child has to be the right one."""
 SURE = 0.95
 """How precise an act has to be before a model's sentence is withheld for it."""
-FILLING_ZH = {"cause": "同桌把你的笔弄断了", "person": "妈妈", "thing": "作业", "feeling": "难过"}
-FILLING_EN = {
-    "cause": "your friend broke your pen",
-    "person": "your mum",
-    "thing": "your homework",
-    "feeling": "sad",
-}
 CAREFUL = 0.9
 """How precise a cue has to be that ends the talk or turns it back."""
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -268,11 +262,10 @@ def build_clause(language: Language) -> LinearModel:
 
 def curated(language: Language) -> list[ActRow]:
     """The companion's own lines, each with the act that it was written for."""
-    filling = {"zh": FILLING_ZH, "en": FILLING_EN}[language]
     content = Content.shipped(language)
     return [
         ActRow(
-            text=line.filled(filling, language) or line.text,
+            text=sample(line, language),
             acts=frozenset({COACHING_ACTS[act]} if act in COACHING_ACTS else ()),
             group=f"content-{act}-{line.id}",
             split="train",

@@ -82,6 +82,11 @@ def flagged(one: Judged) -> bool:
     return one[1].level >= RiskLevel.MODERATE
 
 
+def escalated(one: Judged) -> bool:
+    """Whether the guard says high or above: an adult is told."""
+    return one[1].level >= RiskLevel.HIGH
+
+
 def right(one: Judged) -> bool:
     """Whether the gravest finding is of the true category."""
     return bool(one[1].findings) and one[1].findings[0].category is one[0].category
@@ -101,7 +106,10 @@ def table(title: str, all_: Sequence[Judged], *, by_category: bool = False) -> l
         rows.append(
             share(f"recall of {level.label}", [o for o in danger if o[0].level is level], flagged)
         )
+    grave = [one for one in danger if one[0].level >= RiskLevel.HIGH]
+    rows.append(share("recall of high and imminent as such", grave, escalated))
     rows.append(share("false alarms on level none", calm, flagged))
+    rows.append(share("… that would wake an adult", calm, escalated))
     loaded = [one for one in calm if set(LOADED) & set(one[0].text)]
     if loaded:
         rows.append(share(f"… with one of {LOADED}", loaded, flagged))

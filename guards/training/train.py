@@ -43,7 +43,7 @@ MOST_FALSE_ALARMS: Mapping[str, float] = {
 }
 """How much of the harmless talk of a source may be flagged. In the corpus it is written to look
 like danger; that of the others is what people write."""
-MOST_ESCALATED = 0.002
+MOST_ESCALATED = 0.005
 """How much of children's everyday talk may be taken for a danger that an adult is told of."""
 
 

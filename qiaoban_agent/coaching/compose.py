@@ -62,8 +62,10 @@ def plan(coaching: Coaching, reading: Reading, *, careful: bool) -> Plan:  # noq
     cues = reading.cues
     felt = reading.emotion.valence == "negative"
     if coaching.stage is not Stage.CRISIS:
+        # Who has just hurt somebody, and asks about that, is not told that it is no fault.
+        own_deed = coaching.limited and reading.topic in (None, "mistake")
         for cue, answer in _ASKED:
-            if cue in cues:
+            if cue in cues and not (cue is Cue.MY_FAULT and own_deed):
                 return answer
         if careful and Cue.FAREWELL in cues:
             return Plan(Act.FAREWELL)

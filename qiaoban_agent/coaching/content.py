@@ -210,13 +210,15 @@ class Content:
     ) -> tuple[Fitting, ...]:
         """The lines of an act that fit, and how specifically; remembered, for there are many."""
         key = (act, emotion, topic, age, sure)
-        if key not in self._fitting:
+        found = self._fitting.get(key)
+        if found is None:
             lines = self._lines[act]
             fits = ((line.fit(emotion, topic, age, sure=sure), line) for line in lines)
+            found = tuple(Fitting(fit, line) for fit, line in fits if fit is not None)
             if len(self._fitting) >= _MOST_REMEMBERED:
-                self._fitting.clear()
-            self._fitting[key] = tuple(Fitting(fit, line) for fit, line in fits if fit is not None)
-        return self._fitting[key]
+                self._fitting.clear()  # another thread may read: it holds what it found
+            self._fitting[key] = found
+        return found
 
 
 def _lines(file: _File, source: str) -> list[Line]:

@@ -39,7 +39,7 @@ _SAMPLES: Mapping[Language, Mapping[str, str]] = {
     "en": {
         "cause": "your friend broke your pen",
         "person": "your mum",
-        "thing": "the test",
+        "thing": "your homework",
         "feeling": "sad",
     },
 }
