@@ -6,7 +6,7 @@ ARGS ?=
 
 DATA ?= ../shared/data
 
-.PHONY: chat test check bench build risk-model risk-report coaching-model coaching-report clean help
+.PHONY: chat test check bench build risk-model risk-report reply-model reply-report coaching-model coaching-report clean help
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -35,6 +35,12 @@ risk-model: $(VENV)/.training ## rebuild the risk model from the corpus and the 
 risk-report: $(VENV)/.training ## measure the risk model and write the tables of its card
 	$(BIN)/python guards/training/evaluate.py --data $(DATA) --write docs/risk-model-card.md
 
+reply-model: $(VENV)/.training ## rebuild the reply classifier from its corpus and the sets in DATA
+	$(BIN)/python guards/training/train_replies.py --data $(DATA)
+
+reply-report: $(VENV)/.training ## measure the reply classifier and write the tables of its card
+	$(BIN)/python guards/training/evaluate_replies.py --data $(DATA) --write docs/reply-model-card.md
+
 coaching-model: $(VENV)/.training ## rebuild the coaching model from its corpus
 	$(BIN)/python finetune/coaching/train_coaching.py
 
@@ -61,7 +67,7 @@ $(VENV)/.app: pyproject.toml | $(BIN)/python
 # torch comes first and alone, so that the others take it as it is.
 $(VENV)/.test: $(VENV)/.app
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -e ".[openai,langchain,transformers,pii,evaluate]" \
+	$(BIN)/python -m pip install --quiet -e ".[all]" \
 		--group test --group training
 	@touch $@
 

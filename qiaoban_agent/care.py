@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from time import time
 from typing import Any, Protocol
 
+from qiaoban_agent.escalation.outbox import Outbox
 from qiaoban_agent.events import Escalated
 from qiaoban_agent.models.base import Message, Model
 from qiaoban_agent.store import Store
-from qiaoban_guards.output import OutputRules, Spoken, Verdict
+from qiaoban_guards.output import OutputRules, ReplyJudge, Spoken, Verdict
 from qiaoban_guards.policy import Policy
 from qiaoban_guards.risk import Finding, RiskClassifier
 
@@ -38,8 +39,11 @@ class Care:
     policy: Policy
     classifier: RiskClassifier
     rules: OutputRules
+    curated_rules: OutputRules
+    replies: ReplyJudge
     model: Model | None
     store: Store
+    outbox: Outbox
     risk_guards: tuple[RiskGuard, ...] = ()
     output_guards: tuple[OutputGuard, ...] = ()
     on_escalation: Callable[[Escalated], Any] | None = None

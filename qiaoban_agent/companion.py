@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+from qiaoban_agent.adults import Adults
 from qiaoban_agent.care import Care, OutputGuard, RiskGuard
 from qiaoban_agent.coaching.content import Content
 from qiaoban_agent.coaching.memory import Memory
@@ -14,14 +18,19 @@ from qiaoban_agent.coaching.own_words import Vocabulary
 from qiaoban_agent.coaching.reading import Reader
 from qiaoban_agent.drive import MEMORY_OF, carry, drive, drive_async, memory_key
 from qiaoban_agent.errors import MisuseError
+from qiaoban_agent.escalation.case import Case
+from qiaoban_agent.escalation.outbox import Outbox
 from qiaoban_agent.events import Escalated, Event
+from qiaoban_agent.guard_models import guards_of
 from qiaoban_agent.locks import SessionLocks
 from qiaoban_agent.models.spec import model_from
 from qiaoban_agent.reply import Reply
-from qiaoban_agent.store import MemoryStore, Store
-from qiaoban_guards.output import OutputRules
+from qiaoban_agent.store import Before, Receipt, Store, store_from
+from qiaoban_guards.output import OutputRules, ReplyJudge
 from qiaoban_guards.policy import Policy, load_policy
 from qiaoban_guards.risk import RiskClassifier
+
+_DAY = 86_400.0
 
 
 class Companion:
@@ -33,11 +42,15 @@ class Companion:
     risk_guards, output_guards: the app's own, beside the embedded ones; each has the policy's
         deadline, and one that fails makes the turn degraded.
     on_escalation: called before the child is answered when an adult has to know; may be a
-        coroutine function. One that fails is tried again in the session's next turn.
-    store: where sessions live; in memory unless the app brings its own.
+        coroutine function. One that fails is tried again in the session's next turn. What has to
+        arrive for certain is a route of the policy's.
+    routes: the functions that the policy's `callable` routes name; each gets the Case.
+    store: where sessions, the audit and escalations live: a Store, or the address of a database
+        (`sqlite:///qiaoban.db`, `postgresql+psycopg://…`); in memory by default.
+    clock: seconds (Unix) of now; a test's own where it has to be another time.
 
     Raises DocumentError for a policy that cannot be used, ModelError and MissingExtraError for
-    a model that cannot.
+    a model that cannot, StoreError for a store.
     """
 
     def __init__(
@@ -48,34 +61,62 @@ class Companion:
         risk_guards: Sequence[RiskGuard] = (),
         output_guards: Sequence[OutputGuard] = (),
         on_escalation: Callable[[Escalated], Any] | None = None,
-        store: Store | None = None,
+        routes: Mapping[str, Callable[[Case], Any]] | None = None,
+        store: Store | str | Path | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         loaded = policy if isinstance(policy, Policy) else load_policy(policy)
+        kept, rules = store_from(store), OutputRules.of(loaded)
+        self._own_guards = tuple(output_guards)
         self._care = Care(
             policy=loaded,
             classifier=RiskClassifier.shipped(),
-            rules=OutputRules(loaded.output.rules),
+            rules=rules,
+            curated_rules=OutputRules.for_curated(loaded),
+            replies=ReplyJudge(rules, loaded),
             model=model_from(model),
-            store=store if store is not None else MemoryStore(),
+            store=kept,
+            outbox=Outbox(kept, lambda: self._care.policy, routes or {}, clock),
             risk_guards=tuple(risk_guards),
-            output_guards=tuple(output_guards),
+            output_guards=(*self._own_guards, *guards_of(loaded)),
             on_escalation=on_escalation,
+            clock=clock,
         )
         self._locks = SessionLocks()
         for language in loaded.words:  # what is broken is told now, not in a child's turn
             Reader.shipped(language)
             Content.shipped(language)
             Vocabulary.shipped(language)
+        if store is not None:
+            self.purge()
+            self._care.outbox.start()
 
     @property
     def policy(self) -> Policy:
         """The policy in force."""
         return self._care.policy
 
+    def reload_policy(self, policy: Policy | str | Path) -> Policy:
+        """Put another policy in force; turns that have begun end under theirs.
+
+        Raises DocumentError, and leaves the present policy in force, for one that cannot be used.
+        """
+        loaded = policy if isinstance(policy, Policy) else load_policy(policy)
+        rules, guards = OutputRules.of(loaded), (*self._own_guards, *guards_of(loaded))
+        self._care = replace(
+            self._care,
+            policy=loaded,
+            rules=rules,
+            curated_rules=OutputRules.for_curated(loaded),
+            replies=ReplyJudge(rules, loaded),
+            output_guards=guards,
+        )
+        return loaded
+
     def reply(self, text: str, *, session: str, child: str | None = None) -> Reply:
         """Answer one message of a child; blocks until the reply is whole.
 
-        `child` names whose memory it is, where the policy lets one outlive the session.
+        `child` names whose memory and whose time of day it is beyond this session.
         """
         return Reply.of(list(self.stream(text, session=session, child=child)))
 
@@ -106,43 +147,108 @@ class Companion:
         state = self._care.store.load(memory_key(child))
         return state.memory if state is not None else Memory()
 
-    def hand_over(self, session: str) -> None:
-        """Record that an adult has taken over: the open escalation of the session is closed.
+    def cases(self, *, closed: bool = False) -> tuple[Case, ...]:
+        """Escalations that no adult has closed, the gravest first; with `closed`, all of them."""
+        return self._care.store.cases(closed=closed)
 
-        Raises MisuseError for a session that is not known.
+    def acknowledge(self, case: str | Case, *, by: str) -> Case:
+        """Record that the adult `by` has seen a case and takes care of it: nobody else is told.
+
+        Raises MisuseError for a case that is not known.
+        """
+        known = self._adults.case(case if isinstance(case, str) else case.id)
+        with self._turn_of(known.session):
+            return self._adults.acknowledge(known.id, by)
+
+    def take_over(self, session: str, *, by: str) -> tuple[Event, ...]:
+        """Let the adult `by` speak in the companion's place; returns what the child has missed.
+
+        The child is told with its next message. Raises MisuseError for a session that is not known,
+        or that another adult has taken over.
         """
         _check("", session)
         with self._turn_of(session):
-            state = self._care.store.load(session)
-            if state is None:
-                raise MisuseError(f"no session is called {session!r}; nothing to hand over")
-            self._care.store.save(
-                session,
-                state.model_copy(
-                    update={
-                        "risk": state.risk.handed_over(),
-                        "escalation": None,
-                        "undelivered": False,
-                    }
-                ),
-            )
+            return self._adults.take_over(session, by)
+
+    def write(self, session: str, text: str) -> Event:
+        """Words of the adult who has taken a session over, for the app to show to the child.
+
+        Raises MisuseError unless the session is taken over.
+        """
+        _check(text, session)
+        with self._turn_of(session):
+            return self._adults.write(session, _as_text(text))
+
+    def hand_back(self, session: str, note: str, *, by: str = "") -> None:
+        """Record that an adult has dealt with the danger; only this opens the session's latch.
+
+        `note` says what was done; it stays in the audit and the case, which is closed. The child is
+        told with its next message where an adult had taken over. Raises MisuseError for a session
+        that is not known, or without a note.
+        """
+        _check(note, session)
+        with self._turn_of(session):
+            self._adults.hand_back(session, note, by)
+
+    def hand_over(self, session: str) -> None:
+        """Record that an adult has dealt with the danger outside the app."""
+        self.hand_back(session, "handed over outside the app")
+
+    def record_consent(self, session: str, *, by: str) -> None:
+        """Record who agreed that the child's words are kept, where the policy asks for consent."""
+        _check(by, session)
+        with self._turn_of(session):
+            self._adults.consent(session, by)
 
     def trail(self, session: str) -> tuple[Event, ...]:
         """The recorded events of a session, without the child's words unless the policy says."""
         _check("", session)
         return self._care.store.trail(session)
 
-    def forget(self, session: str) -> None:
-        """Remove everything about a session; a session that is not known is no error."""
+    def forget(self, session: str) -> Receipt:
+        """Remove everything about a session; a session that is not known is no error.
+
+        An open case stays, without a name, until an adult has dealt with it.
+        """
         _check("", session)
         with self._turn_of(session):
-            self._care.store.forget(session)
+            return self._care.store.forget(session, self._care.clock())
 
-    def forget_child(self, child: str) -> None:
-        """Remove what is remembered of a child between sessions; its sessions stay."""
+    def forget_child(self, child: str) -> Receipt:
+        """Remove what is remembered of a child, and all its sessions."""
         _check("", child)
-        with self._turn_of(memory_key(child)):
-            self._care.store.forget(memory_key(child))
+        names = (memory_key(child), *self._care.store.sessions_of(child))
+        receipts: list[Receipt] = []
+        for name in names:
+            with self._turn_of(name):
+                receipts.append(self._care.store.forget(name, self._care.clock()))
+        return Receipt.sum(receipts)
+
+    def purge(self) -> Receipt:
+        """Remove what the policy's retention no longer keeps; done on start for a given store."""
+        now, retention = self._care.clock(), self.policy.retention
+        days = (retention.sessions_days, retention.audit_days, retention.cases_days)
+        ends = [None if kept is None else now - kept * _DAY for kept in days]
+        return self._care.store.purge(Before(*ends), now)
+
+    def close(self) -> None:
+        """Let deliveries that run end; what is still due is delivered by the next companion."""
+        self._care.outbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _adults(self) -> Adults:
+        return Adults(self._care)
 
     @contextmanager
     def _turn_of(self, session: str) -> Generator[None, None, None]:

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qiaoban_agent.coaching.emotion import Emotion
 from qiaoban_agent.coaching.tracker import Stage
+from qiaoban_guards.harms import Harm
+from qiaoban_guards.policy.presence import NoticeKind
 from qiaoban_guards.risk import Category, Finding, Level, Risk
+from qiaoban_guards.risk.implicated import Person
 
 
 class _Event(BaseModel):
@@ -19,11 +22,15 @@ class _Event(BaseModel):
 
 
 class Heard(_Event):
-    """The child's message, personal data masked; `hidden` names the kinds that were."""
+    """The child's message, personal data masked; `hidden` names the kinds that were.
+
+    In the trail `text` is empty unless the policy keeps it, and `digest` is its keyed hash.
+    """
 
     kind: Literal["heard"] = "heard"
     text: str
     hidden: tuple[str, ...] = ()
+    digest: str = ""
 
 
 class Weighed(_Event):
@@ -44,7 +51,12 @@ class Staged(_Event):
 
 
 class Escalated(_Event):
-    """An adult has to know; recorded and handed to the app before the first word is said."""
+    """An adult has to know; durable before the first word is said.
+
+    `case` is the id of its case; `summary` a line that a guardian reads, without the child's words;
+    `implicated` are persons who may be the ones who do harm. About the `model`: not the child gave
+    the reason, but what a model wanted to say to it.
+    """
 
     kind: Literal["escalated"] = "escalated"
     session: str
@@ -52,26 +64,42 @@ class Escalated(_Event):
     categories: tuple[Category, ...]
     findings: tuple[Finding, ...]
     turn: int
+    case: str = ""
+    summary: str = ""
+    implicated: tuple[Person, ...] = ()
+    about: Literal["child", "model"] = "child"
 
 
 class Said(_Event):
-    """One sentence for the child; the texts of a turn joined are the reply."""
+    """One sentence for the child; the texts of a turn joined are the reply.
+
+    `notice` names what a sentence of the policy is for where it is no answer: that the child talks
+    with a program, that it is time for a break … By an `adult`: a person took the session over.
+    In the trail `text` stands only where it is the policy's own or the policy keeps it.
+    """
 
     kind: Literal["said"] = "said"
     text: str
-    by: Literal["curated", "policy", "model"]
+    by: Literal["curated", "policy", "model", "adult"]
+    notice: NoticeKind | None = None
+    digest: str = ""
 
 
 class Withheld(_Event):
-    """A sentence of the model that was not shown, and the rule it broke; never the sentence.
+    """What an output rule did to a sentence of the model; never the sentence.
 
-    `retry`: it was out of place in the coaching, and the model is asked once more or replaced.
+    `start` and `end` bound in it, in characters, what the rule read. `retry`: the model is asked
+    once more, told why, or replaced by curated words; `redact`: the span was left out, the rest was
+    said; `escalate`: curated words took over and an adult is told.
     """
 
     kind: Literal["withheld"] = "withheld"
     rule: str
     reason: str
-    action: Literal["drop", "stop", "replace", "retry"]
+    action: Literal["redact", "drop", "retry", "stop", "replace", "escalate"]
+    harm: Harm | None = None
+    start: int = 0
+    end: int = 0
 
 
 class Degraded(_Event):
@@ -89,10 +117,82 @@ class Finished(_Event):
     text: str
     escalation: Escalated | None = None
     degraded: bool = False
+    digest: str = ""
+
+
+class Delivered(_Event):
+    """A route took an escalation, or did not: `error` says why."""
+
+    kind: Literal["delivered"] = "delivered"
+    case: str
+    route: str
+    attempt: int
+    error: str = ""
+
+
+class Raised(_Event):
+    """Nobody acknowledged a case in time: the next rung of the ladder is called on.
+
+    `skipped` routes reach somebody implicated; `stranded`: no route is left.
+    """
+
+    kind: Literal["raised"] = "raised"
+    case: str
+    routes: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
+    stranded: bool = False
+
+
+class Acknowledged(_Event):
+    """An adult has seen a case and takes care of it."""
+
+    kind: Literal["acknowledged"] = "acknowledged"
+    case: str
+    by: str
+
+
+class TakenOver(_Event):
+    """An adult speaks in the companion's place from now on."""
+
+    kind: Literal["taken_over"] = "taken_over"
+    by: str
+
+
+class HandedBack(_Event):
+    """An adult has dealt with the danger: the session's latch is opened, its case closed."""
+
+    kind: Literal["handed_back"] = "handed_back"
+    by: str
+    case: str = ""
+    note: str = ""
+
+
+class Forgotten(_Event):
+    """What was removed, and why; a receipt without a name."""
+
+    kind: Literal["forgotten"] = "forgotten"
+    why: Literal["asked", "retention"]
+    sessions: int = 0
+    events: int = 0
+    cases: int = 0
+    cases_kept: int = 0
 
 
 Event = Annotated[
-    Heard | Weighed | Staged | Escalated | Said | Withheld | Degraded | Finished,
+    Heard
+    | Weighed
+    | Staged
+    | Escalated
+    | Said
+    | Withheld
+    | Degraded
+    | Finished
+    | Delivered
+    | Raised
+    | Acknowledged
+    | TakenOver
+    | HandedBack
+    | Forgotten,
     Field(discriminator="kind"),
 ]
 """Any of them; a pydantic TypeAdapter(Event) reads them back from JSON."""

@@ -8,6 +8,7 @@ The order of the steps is code; what each step looks for is policy.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from qiaoban_agent.care import Care
@@ -23,7 +24,10 @@ from qiaoban_agent.coaching.reading import (
     language_of,
 )
 from qiaoban_agent.coaching.tracker import advance, answered, is_new_event
+from qiaoban_agent.escalation.case import new_id
 from qiaoban_agent.events import Degraded, Escalated, Event, Finished, Heard, Staged, Weighed
+from qiaoban_agent.presence import Due
+from qiaoban_agent.presence import heard as heard_now
 from qiaoban_agent.session import Session
 from qiaoban_agent.speaking import speak
 from qiaoban_agent.turn import Turn
@@ -31,10 +35,20 @@ from qiaoban_agent.waiting import Call, Failure, Request
 from qiaoban_guards.pii import mask
 from qiaoban_guards.policy import Response
 from qiaoban_guards.risk import Category, Finding, Risk, RiskLevel
+from qiaoban_guards.risk.explain import describe_model, explain
 from qiaoban_guards.risk.fragments import assess_after
+from qiaoban_guards.risk.implicated import Person, implicated
 from qiaoban_guards.text import normalise
 
-Steps = Generator[Event | Request, Any, Session]
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The session as it has to be kept should the turn end here."""
+
+    session: Session
+
+
+Steps = Generator[Event | Request | Kept, Any, Session]
 
 
 def journey(name: str, text: str, session: Session, care: Care, at: float = 0.0) -> Steps:
@@ -42,7 +56,7 @@ def journey(name: str, text: str, session: Session, care: Care, at: float = 0.0)
 
     `at` is the second (Unix) at which the message was heard.
     """
-    turn = hear(name, text, session, care).but(at=at)
+    turn = hear(name, text, session, care, at)
     yield Heard(text=turn.masked, hidden=turn.hidden)
 
     turn = yield from weigh(turn, care)
@@ -52,17 +66,25 @@ def journey(name: str, text: str, session: Session, care: Care, at: float = 0.0)
     yield Staged(stage=turn.coaching.stage, emotion=turn.coaching.emotion, reason=turn.reason)
 
     turn = yield from escalate(turn, care)  # before we speak: a caller may stop reading early
+    yield Kept(remember(turn, care))  # a process that dies while a model speaks forgets no danger
     turn = yield from speak(turn, care)
+    turn = yield from report_model(turn, care)
 
     yield Finished(text=turn.said, escalation=turn.session.escalation, degraded=bool(turn.degraded))
     return remember(turn, care)
 
 
-def hear(name: str, text: str, session: Session, care: Care) -> Turn:
-    """Normalise, mask personal data, and tell the language."""
+def hear(name: str, text: str, session: Session, care: Care, at: float = 0.0) -> Turn:
+    """Normalise, mask personal data, tell the language, and how long the child has been here."""
     heard = normalise(text)
     language = language_of(heard.plain, session.language or care.policy.audience.language)
     masked, hidden = mask(text, care.policy.personal_data.hide)
+    memory = session.memory.kept(care.policy.memory.remember)
+    youngest = int(memory.age.split("-")[0]) if memory.age else care.policy.audience.ages[0]
+    try:
+        presence, due = heard_now(session.presence, care.policy.presence, at, youngest)
+    except Exception:  # how long a child has been here must not keep its danger from being read
+        presence, due = session.presence, Due()
     return Turn(
         name=name,
         number=session.turns + 1,
@@ -72,7 +94,10 @@ def hear(name: str, text: str, session: Session, care: Care) -> Turn:
         language=language,
         session=session,
         coaching=session.coaching,
-        memory=session.memory.kept(care.policy.memory.remember),
+        memory=memory,
+        at=at,
+        presence=presence,
+        due=due,
     )
 
 
@@ -106,9 +131,22 @@ def weigh(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
     adds_up = session_risk.open and not turn.session.risk.open
     return turn.but(
         risk=risk,
-        session=turn.session.model_copy(update={"risk": session_risk}),
+        session=turn.session.model_copy(
+            update={"risk": session_risk, "implicated": _implicated(turn, risk)}
+        ),
         response=Response.CRISIS if adds_up else _response(risk, care),
     )
+
+
+def _implicated(turn: Turn, risk: Risk) -> frozenset[Person]:
+    """Persons who may do harm; where that cannot be read, nobody of the family is told."""
+    before = turn.session.implicated
+    if not risk.findings:
+        return before
+    try:
+        return implicated(turn.text, risk.findings, before, turn.session.earlier)
+    except Exception:  # an adult who may be the wrong one is worse than one more rung
+        return before | {Person.FAMILY}
 
 
 def _findings(answer: Any) -> list[Finding] | Failure:
@@ -170,7 +208,7 @@ def _with_own_words(turn: Turn, reading: Reading, care: Care) -> Turn:
 
 
 def escalate(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
-    """Tell an adult what is new, and again what could not be told before."""
+    """Tell an adult what is new, and again what the app's own function did not take before."""
     session = turn.session
     if (fresh := _fresh_escalation(turn, care)) is not None:
         yield fresh
@@ -183,16 +221,39 @@ def escalate(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
         )
         turn = turn.but(session=session)
     if session.undelivered and session.escalation is not None and care.on_escalation is not None:
-        answer: Any = yield Call(
-            care.on_escalation,
-            session.escalation,
-            seconds=care.policy.deadlines.guard,
-            must=True,
-        )
+        answer: Any = yield from _call_app(session.escalation, care)
         if isinstance(answer, Failure):
             return (yield from degrade(turn, "escalation", str(answer)))
         turn = turn.but(session=session.model_copy(update={"undelivered": False}))
     return turn
+
+
+def report_model(turn: Turn, care: Care) -> Generator[Event | Request, Any, Turn]:
+    """Tell an adult what a model wanted to say, where the policy asks for it."""
+    if turn.wanted is None:
+        return turn
+    reported = Escalated(
+        session=turn.name,
+        level=RiskLevel.HIGH,
+        categories=turn.risk.categories,
+        findings=(),
+        turn=turn.number,
+        case=new_id(),
+        summary=describe_model(turn.wanted, care.policy.audience.language),
+        about="model",
+    )
+    yield reported
+    if care.on_escalation is not None:
+        answer: Any = yield from _call_app(reported, care)
+        if isinstance(answer, Failure):
+            return (yield from degrade(turn, "escalation", str(answer)))
+    return turn
+
+
+def _call_app(escalated: Escalated, care: Care) -> Generator[Request, Any, Any]:
+    function = care.on_escalation
+    assert function is not None  # noqa: S101 - callers look
+    return (yield Call(function, escalated, seconds=care.policy.deadlines.guard, must=True))
 
 
 def _fresh_escalation(turn: Turn, care: Care) -> Escalated | None:
@@ -227,6 +288,9 @@ def _fresh_escalation(turn: Turn, care: Care) -> Escalated | None:
         categories=tuple(dict.fromkeys((*categories, *known))),
         findings=turn.risk.findings,
         turn=turn.number,
+        case=already.case if already else new_id(),
+        summary=explain(turn.session.risk, care.policy.audience.language),
+        implicated=tuple(sorted(turn.session.implicated)),
     )
 
 
@@ -246,6 +310,7 @@ def remember(turn: Turn, care: Care) -> Session:
             "acts": turn.acts,
             "echoed": turn.echoed or turn.session.echoed,
             "memory": turn.memory,
+            "presence": turn.presence,
             "history": history[-care.policy.memory.history :],
             "used": {**turn.session.used, **turn.wording.said_now},
             "last_heard": heard,

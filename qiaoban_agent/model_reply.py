@@ -9,7 +9,7 @@ the reply is whole, since it is right only as the last thing said.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from qiaoban_agent.care import Care
@@ -24,12 +24,14 @@ from qiaoban_agent.events import Degraded, Event, Withheld
 from qiaoban_agent.turn import Turn
 from qiaoban_agent.waiting import Call, Failure, Request, Stream
 from qiaoban_agent.words import Speech, is_grave, say, say_curated, say_fixed, spoken
-from qiaoban_guards.output import Segmenter, Verdict, is_complete
+from qiaoban_guards.harms import Harm
+from qiaoban_guards.output import Segmenter, Spoken, Verdict, is_complete
 from qiaoban_guards.output.rules import ALLOW
+from qiaoban_guards.policy import Response
 from qiaoban_guards.text import split_sentences
 
 Ending = Literal["well", "stop", "badly"]
-_REASONS: dict[Fault, str] = {
+_REASONS: dict[CoachingAct | str, str] = {
     CoachingAct.ADVICE: "advice before the child was heard",
     CoachingAct.DISMISS: "makes little of the feeling",
     CoachingAct.RELATION_CLAIM: "claims to be family, a sweetheart or a person",
@@ -40,31 +42,52 @@ _REASONS: dict[Fault, str] = {
 
 @dataclass(slots=True)
 class _Attempt:
-    """One reply of the model as it comes; `held` are allowed sentences from a question on."""
+    """One reply of the model as it comes; `held` are allowed sentences from a question on.
+
+    `retries_left` is how often the model may still be asked; without, a fault is replaced at once.
+    """
 
     steering: Steering
+    retries_left: int = 0
     held: list[str] = field(default_factory=list[str])
     questions: int = 0
     fault: Fault | None = None
+    ahead: str = ""
+    """What has come behind the sentence that is judged and has to be read along."""
+    final: bool = False
+    """Whether that sentence is the last one."""
 
 
 def say_model(turn: Turn, care: Care) -> Speech:
-    """Let the model speak, twice at most; curated words for what it leaves undone."""
-    turn, ended, fault = yield from _attempt(turn, care, None)
-    if fault is not None:
-        turn, ended, fault = yield from _attempt(turn, care, fault)
-    if fault is not None:
+    """Let the model speak, once more where it is told why; curated words for what is left."""
+    fault: Fault | None = None
+    for retries_left in range(care.policy.output.retries, -1, -1):
+        turn, ended, fault = yield from _attempt(turn, care, fault, retries_left)
+        if fault is None:
+            break
+    else:
         return (yield from _finished_by_hand(turn, care))
-    if not turn.said:
+    if not turn.answer:
         return (yield from say_curated(turn, care))
     if ended == "badly":
         return (yield from say_fixed(turn, care, "cut_short"))
-    return turn
+    return (yield from _not_passed_over(turn, care))
+
+
+def _not_passed_over(turn: Turn, care: Care) -> Speech:
+    """A reply that passes over a danger is harmless by the sentence; what is missing is added."""
+    if not turn.risk.level or turn.response is Response.CAREFUL:  # its pointer to an adult comes
+        return turn
+    verdict = care.replies.whole(turn.answer, spoken(turn))
+    if verdict.allowed:
+        return turn
+    yield _withheld(replace(verdict, action="retry"))
+    return (yield from say_fixed(turn, care, "careful"))
 
 
 def _finished_by_hand(turn: Turn, care: Care) -> Speech:
     """Curated words in place of the model's, or the question that its good beginning lacks."""
-    if not turn.said:
+    if not turn.answer:
         return (yield from say_curated(turn, care))
     acts = plan(turn.coaching, turn.reading, careful=is_grave(turn))
     return (yield from say_curated(turn, care, Plan(None, acts.question)))
@@ -83,13 +106,13 @@ def _owes_acceptance(turn: Turn, attempt: _Attempt) -> bool:
 
 
 def _attempt(
-    turn: Turn, care: Care, correction: Fault | None
+    turn: Turn, care: Care, correction: Fault | None, retries_left: int
 ) -> Generator[Event | Request, Any, tuple[Turn, Ending, Fault | None]]:
     """Say what passes of one reply; also how it ended, and the fault that ended it."""
     classifier = CoachingClassifier.shipped()
     early = is_grave(turn) or advice_is_early(turn.coaching, turn.reading)
-    attempt = _Attempt(Steering(classifier, turn.language, advice_is_early=early))
-    attempt.questions = len([s for s in turn.said if s in "?？"])
+    attempt = _Attempt(Steering(classifier, turn.language, advice_is_early=early), retries_left)
+    attempt.questions = len([s for s in turn.answer if s in "?？"])
     turn, ended = yield from _say_judged(turn, care, attempt, correction)
     if attempt.fault is None and ended != "badly":
         if _owes_acceptance(turn, attempt):
@@ -107,8 +130,8 @@ def _say_judged(
     stream, before = _open(turn, care, correction), turn.said
     limits = care.policy.output
     segmenter = Segmenter(limits.longest_sentence, limits.overlap)
-    if turn.said and turn.language == "en":
-        list(segmenter.feed(" "))  # the blank went with the sentence that was withheld
+    if turn.said and not turn.gap and turn.language == "en":
+        turn = turn.but(gap=" ")  # the blank went with the sentence that was withheld
     try:
         while True:
             piece: Any = yield stream
@@ -116,16 +139,19 @@ def _say_judged(
                 return (yield from _model_failed(turn, str(piece)))
             final = piece is None
             for sentence in segmenter.finish() if final else segmenter.feed(piece):
+                stream.end()
                 if final and not is_complete(sentence):
                     return (yield from _model_failed(turn, "stopped in the middle"))
-                ahead = segmenter.pending
-                turn, verdict = yield from _judge(turn, care, attempt, sentence, ahead)
+                attempt.ahead, attempt.final = segmenter.ahead, final and not segmenter.pending
+                turn, verdict = yield from _judge(turn, care, attempt, sentence)
                 if attempt.fault is not None:
                     return turn, "badly"
-                if not verdict.allowed and verdict.action != "drop":
+                if verdict.action not in ("allow", "drop", "redact"):
                     return turn, "stop" if verdict.action == "stop" else "badly"
             if final:
                 break
+            if segmenter.pending.strip():
+                stream.begin()
     finally:
         stream.close()
     if turn.said == before and not attempt.held:
@@ -149,8 +175,14 @@ def _open(turn: Turn, care: Care, correction: Fault | None) -> Stream:
         turn.memory,
         history,  # type: ignore[arg-type]
         careful=is_grave(turn),
+        language=turn.language,
+        personas=[
+            persona.say[turn.language]
+            for persona in care.policy.personas.forbidden
+            if turn.language in persona.say
+        ],
         correction=correction,
-        said=turn.said,
+        said=turn.answer,
     )
     deadlines = care.policy.deadlines
     return Stream(
@@ -158,6 +190,7 @@ def _open(turn: Turn, care: Care, correction: Fault | None) -> Stream:
         first=deadlines.first_words,
         next_=deadlines.next_words,
         total=deadlines.reply,
+        sentence=deadlines.sentence,
     )
 
 
@@ -167,35 +200,99 @@ def _model_failed(turn: Turn, reason: str) -> Generator[Event | Request, Any, tu
 
 
 def _judge(
-    turn: Turn, care: Care, attempt: _Attempt, sentence: str, ahead: str
+    turn: Turn, care: Care, attempt: _Attempt, sentence: str
 ) -> Generator[Event | Request, Any, tuple[Turn, Verdict]]:
     """Judge one sentence; say it, hold it, or keep it back."""
-    if _is_said(sentence, turn.said + "".join(attempt.held)):  # a retry that begins again
+    if _is_said(sentence, turn.answer + "".join(attempt.held)):  # a retry that begins again
         return turn, ALLOW
-    where = spoken(turn, ahead, "".join(attempt.held))
+    acts = attempt.steering.acts(sentence)
+    where = replace(
+        spoken(turn, attempt.ahead, "".join(attempt.held)),
+        acts=frozenset(acts),
+        final=attempt.final,
+    )
     verdict = care.rules.judge(sentence, where)
-    if verdict.allowed or verdict.rule == "questions":
+    if verdict.action in ("allow", "retry") or verdict.rule == "questions":
         fault = attempt.steering.fault(sentence, attempt.questions)
         if fault is not None:
             attempt.fault = fault
             yield Withheld(rule=f"coaching.{fault}", reason=_REASONS[fault], action="retry")
             return turn, verdict
+    if verdict.allowed:
+        turn, verdict = yield from _ask_guards(turn, care, sentence, where)
+    if verdict.action == "retry" and not attempt.retries_left:
+        verdict = replace(verdict, action="replace")
+    if verdict.action != "allow":
+        yield _withheld(verdict)
+    match verdict.action:
+        case "allow":
+            turn = yield from _pass(turn, attempt, sentence, acts)
+        case "redact":
+            rest = sentence[: verdict.start] + sentence[verdict.end :]
+            turn, verdict = yield from _redacted(turn, care, attempt, rest, where)
+        case "retry":
+            attempt.fault = verdict.harm or "form"
+        case "escalate":
+            turn = turn.but(wanted=verdict.harm or Harm.UNSAFE_ADVICE)
+        case _:
+            pass
+    return turn, verdict
+
+
+def _withheld(verdict: Verdict) -> Withheld:
+    action = verdict.action
+    assert action != "allow"  # noqa: S101 - callers look
+    return Withheld(
+        rule=verdict.rule,
+        reason=verdict.reason,
+        action=action,
+        harm=verdict.harm,
+        start=verdict.start,
+        end=verdict.end,
+    )
+
+
+def _ask_guards(
+    turn: Turn, care: Care, sentence: str, where: Spoken
+) -> Generator[Event | Request, Any, tuple[Turn, Verdict]]:
+    """The app's and the policy's further guards; one that fails withholds the sentence."""
     for guard in care.output_guards:
-        if not verdict.allowed:
-            break
         answer: Any = yield Call(guard.judge, sentence, where, seconds=care.policy.deadlines.guard)
         if isinstance(answer, Verdict):
-            verdict = answer
-        else:
-            failure = answer if isinstance(answer, Failure) else Failure("unusable", "no verdict")
-            yield Degraded(step="output", reason=f"{type(guard).__name__}: {failure}")
-            turn = turn.but(degraded=(*turn.degraded, "output"))
-            verdict = Verdict("replace", type(guard).__name__, "the guard failed")
-    if verdict.action != "allow":
-        yield Withheld(rule=verdict.rule, reason=verdict.reason, action=verdict.action)
-    elif attempt.held or is_question(sentence):
+            if not answer.allowed:
+                return turn, answer
+            continue
+        failure = answer if isinstance(answer, Failure) else Failure("unusable", "no verdict")
+        yield Degraded(step="output", reason=f"{type(guard).__name__}: {failure}")
+        turn = turn.but(degraded=(*turn.degraded, "output"))
+        return turn, Verdict("replace", type(guard).__name__, "the guard failed")
+    return turn, ALLOW
+
+
+def _pass(
+    turn: Turn, attempt: _Attempt, sentence: str, acts: list[CoachingAct]
+) -> Generator[Event | Request, Any, Turn]:
+    """Say a sentence that may be said, or hold it from a question on."""
+    if attempt.held or is_question(sentence):
         attempt.questions += is_question(sentence)
         attempt.held.append(sentence)
-    else:
-        turn = yield from say(turn, sentence, "model", attempt.steering.acts(sentence))
+        return turn
+    return (yield from say(turn, sentence, "model", acts))
+
+
+def _redacted(
+    turn: Turn, care: Care, attempt: _Attempt, rest: str, where: Spoken
+) -> Generator[Event | Request, Any, tuple[Turn, Verdict]]:
+    """Say what is left of a sentence, if it may be said and still says something."""
+    verdict = Verdict("redact")
+    if not any(character.isalnum() for character in rest):
+        return turn, verdict
+    again = care.rules.judge(rest, where)
+    if again.allowed:
+        turn = yield from _pass(turn, attempt, rest, attempt.steering.acts(rest))
+    elif again.action != "redact":
+        yield _withheld(again)
+        if again.action == "escalate":
+            turn = turn.but(wanted=again.harm or Harm.UNSAFE_ADVICE)
+        return turn, again
     return turn, verdict

@@ -1,6 +1,7 @@
-"""Whose words answer the child: the policy's, curated ones, or a model's.
+"""Whose words answer the child: an adult's, the policy's, curated ones, or a model's.
 
 At the two highest levels, while a danger is open, and whenever a guard failed, no model speaks.
+Crisis words override every limit of time; a notice never stands before them.
 """
 
 from __future__ import annotations
@@ -8,31 +9,57 @@ from __future__ import annotations
 from qiaoban_agent.care import Care
 from qiaoban_agent.model_reply import say_model
 from qiaoban_agent.turn import Turn
-from qiaoban_agent.words import Speech, say_curated, say_fixed
+from qiaoban_agent.words import Speech, say_curated, say_fixed, say_notice
 from qiaoban_guards.policy import Response
 
 
 def speak(turn: Turn, care: Care) -> Speech:
     """Answer the child; the returned turn has all that was said."""
+    if turn.response is Response.CRISIS:
+        turn = yield from say_fixed(turn, care, "crisis")
+        return (yield from _with_adult(turn, care))
+    if turn.session.taken_over_by:
+        return (yield from _with_adult(turn, care))
+    in_earnest = turn.session.risk.open or turn.response is Response.CAREFUL
+    if turn.session.handed_back:
+        turn = yield from say_notice(turn, care, "handed_back")
+        turn = turn.but(session=turn.session.model_copy(update={"handed_back": False}))
+    elif turn.due.disclosure and not in_earnest:
+        turn = yield from say_notice(turn, care, "disclosure")
+    if turn.due.goodbye is not None and not in_earnest:
+        return (yield from say_notice(turn, care, turn.due.goodbye))
+    turn = yield from _answer(turn, care)
+    if turn.response is Response.CAREFUL and not turn.session.risk.open:
+        turn = yield from say_fixed(turn, care, "careful")
+    if not turn.answer:  # never silence
+        turn = yield from say_fixed(turn, care, "degraded")
+    if turn.due.take_a_break and not in_earnest:
+        turn = yield from say_notice(turn, care, "break")
+    return turn
+
+
+def _with_adult(turn: Turn, care: Care) -> Speech:
+    """While an adult speaks in the companion's place: that the adult is here, and will answer."""
+    if not turn.session.taken_over_by:
+        return turn
+    told = turn.session.told_of_adult
+    turn = yield from say_notice(turn, care, "with_adult" if told else "taken_over")
+    return turn.but(session=turn.session.model_copy(update={"told_of_adult": True}))
+
+
+def _answer(turn: Turn, care: Care) -> Speech:
     match turn.response:
-        case Response.CRISIS:
-            turn = yield from say_fixed(turn, care, "crisis")
         case Response.REDIRECT if not turn.session.risk.open:
-            turn = yield from say_fixed(turn, care, "redirect")
+            return (yield from say_fixed(turn, care, "redirect"))
         case _ if {"risk", "coaching"} & set(turn.degraded):
-            turn = yield from say_fixed(turn, care, "degraded")
+            return (yield from say_fixed(turn, care, "degraded"))
         case _ if turn.session.risk.open:
             if turn.reading.emotion.valence == "negative":
                 turn = yield from say_curated(turn, care)
             else:
                 turn = yield from say_fixed(turn, care, "listening")
-            turn = yield from say_fixed(turn, care, "still_here")
+            return (yield from say_fixed(turn, care, "still_here"))
         case _ if care.model is None or turn.degraded:
-            turn = yield from say_curated(turn, care)
+            return (yield from say_curated(turn, care))
         case _:
-            turn = yield from say_model(turn, care)
-    if turn.response is Response.CAREFUL and not turn.session.risk.open:
-        turn = yield from say_fixed(turn, care, "careful")
-    if not turn.said:  # never silence
-        turn = yield from say_fixed(turn, care, "degraded")
-    return turn
+            return (yield from say_model(turn, care))

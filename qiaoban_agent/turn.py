@@ -11,7 +11,9 @@ from qiaoban_agent.coaching.compose import Wording
 from qiaoban_agent.coaching.memory import Memory
 from qiaoban_agent.coaching.reading import Reading
 from qiaoban_agent.coaching.tracker import Coaching
+from qiaoban_agent.presence import Due, Presence
 from qiaoban_agent.session import Session
+from qiaoban_guards.harms import Harm
 from qiaoban_guards.policy import Response
 from qiaoban_guards.policy.schema import Language
 from qiaoban_guards.risk import Risk
@@ -24,8 +26,11 @@ class Turn:
 
     `at` is the second (Unix) at which the message was heard; `own` are the child's own words by
     slot, to be said back, and `echoed` is the one that was; `degraded` names the steps that
-    failed; `said` is what the child was told so far, `gap` the blank behind it and `acts` the
-    coaching acts in it; `wording` chooses the curated lines of this turn.
+    failed; `said` is what the child was told so far, of which the first
+    `prelude` characters are notices and no answer, `gap` the blank behind it and `acts` the
+    coaching acts in it; `wording` chooses the curated lines of this turn. `presence` is how long
+    the child has been here, `due` what it has to be told about that; `wanted` is the harm that a
+    model wanted to do, where an adult has to know of it.
     """
 
     name: str
@@ -46,13 +51,22 @@ class Turn:
     reason: str = ""
     degraded: tuple[str, ...] = ()
     said: str = ""
+    prelude: int = 0
     gap: str = ""
     acts: frozenset[CoachingAct] = frozenset()
+    presence: Presence = field(default_factory=Presence)
+    due: Due = field(default_factory=Due)
+    wanted: Harm | None = None
     wording: Wording = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         used: Mapping[int, int] = self.session.used
         object.__setattr__(self, "wording", Wording(used, self.name, self.number))
+
+    @property
+    def answer(self) -> str:
+        """What the child was told so far in answer to its message."""
+        return self.said[self.prelude :]
 
     def but(self, **changes: Any) -> Turn:
         """The same turn with something more known."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -89,7 +90,10 @@ class Call(Request):
 
 
 class Stream(Request):
-    """A stream of text pieces, opened on first use, with a deadline for each and for all."""
+    """A stream of text pieces, opened on first use, with a deadline for each and for all.
+
+    From `begin` to `end` the pieces together have `sentence` seconds.
+    """
 
     def __init__(
         self,
@@ -98,8 +102,10 @@ class Stream(Request):
         first: float,
         next_: float,
         total: float,
+        sentence: float = math.inf,
     ) -> None:
         self._open, self._next_seconds, self._seconds = open_, next_, first
+        self._sentence, self._sentence_ends = sentence, math.inf
         self._ends = time.monotonic() + total
         self._worker = _Worker()
         self._pieces: Iterator[Any] | AsyncIterator[Any] | None = None
@@ -137,6 +143,15 @@ class Stream(Request):
             return _checked(await _within(anext(self._pieces, None), left))
         return _checked(await _within(asyncio.wrap_future(self._worker.submit(self._next)), left))
 
+    def begin(self) -> None:
+        """A sentence stands open; its time runs on where one did already."""
+        if self._sentence_ends == math.inf:
+            self._sentence_ends = time.monotonic() + self._sentence
+
+    def end(self) -> None:
+        """No sentence stands open."""
+        self._sentence_ends = math.inf
+
     def close(self) -> None:
         """Let go of the stream without waiting for it; it is closed where it runs."""
         if isinstance(self._pieces, AsyncIterator):
@@ -150,7 +165,8 @@ class Stream(Request):
         self._worker.stop()
 
     def _allowance(self) -> float:
-        seconds = min(self._seconds, self._ends - time.monotonic())
+        ends = min(self._ends, self._sentence_ends)
+        seconds = min(self._seconds, ends - time.monotonic())
         self._seconds = self._next_seconds
         return seconds
 

@@ -12,10 +12,12 @@ from qiaoban_agent.coaching.content import COACHING_ACTS, Act, Content, line_id
 from qiaoban_agent.coaching.emotion import Emotion
 from qiaoban_agent.coaching.memory import AGE_BANDS, AgeBand, band_of
 from qiaoban_agent.events import Event, Said
+from qiaoban_agent.presence import told
 from qiaoban_agent.turn import Turn
 from qiaoban_agent.waiting import Request
 from qiaoban_guards.output import Spoken
 from qiaoban_guards.policy import Policy, Response
+from qiaoban_guards.policy.presence import NoticeKind
 from qiaoban_guards.risk import Category, Finding, RiskLevel
 from qiaoban_guards.text import split_sentences
 
@@ -96,11 +98,11 @@ def _fitting_choice(turn: Turn, care: Care, content: Content, act: Act) -> Choic
         fresh=turn.own.keys(),
         language=turn.language,
     )
-    room = care.policy.coaching.characters.get(turn.language, 10_000) - len(turn.said)
+    room = care.policy.coaching.characters.get(turn.language, 10_000) - len(turn.answer)
     for choice in turn.wording.fitting(content, place):
-        if turn.said and len(choice.text) > room:
+        if turn.answer and len(choice.text) > room:
             continue
-        if care.rules.judge(choice.text, spoken(turn)).allowed:
+        if care.curated_rules.judge(choice.text, spoken(turn)).allowed:
             return choice
     return None
 
@@ -114,12 +116,12 @@ def _words_to_take_up(turn: Turn) -> Mapping[str, str]:
         own.pop("cause", None)
     if turn.coaching.emotion is Emotion.GRIEF and turn.coaching.topic != "someone_died":
         own.pop("person", None)  # who is named need not be who was lost
-        return {slot: words for slot, words in own.items() if words not in turn.said}
+        return {slot: words for slot, words in own.items() if words not in turn.answer}
     for slot, known in (("person", turn.memory.people), ("thing", turn.memory.things)):
         if slot not in own and known:
             own[slot] = known[-1]
     # What the first half of the reply took up already is not said again in the second.
-    return {slot: words for slot, words in own.items() if words not in turn.said}
+    return {slot: words for slot, words in own.items() if words not in turn.answer}
 
 
 def audience_band(policy: Policy) -> AgeBand:
@@ -131,21 +133,46 @@ def audience_band(policy: Policy) -> AgeBand:
 
 def spoken(turn: Turn, ahead: str = "", held: str = "") -> Spoken:
     """Where the next sentence would stand."""
-    return Spoken(child=turn.text.plain, said=turn.said + held, language=turn.language, ahead=ahead)
+    return Spoken(
+        child=turn.text.plain,
+        said=turn.answer + held,
+        language=turn.language,
+        ahead=ahead,
+        risk=turn.risk,
+    )
 
 
-def say(turn: Turn, text: str, by: By, acts: Iterable[CoachingAct] = ()) -> Speech:
+def say_notice(turn: Turn, care: Care, kind: NoticeKind) -> Speech:
+    """Say one of the policy's notices."""
+    policy = care.policy
+    language = turn.language if turn.language in policy.words else policy.audience.language
+    line = turn.wording.order(policy.words[language].notices[kind])[0]
+    turn.wording.say(line_id(line))
+    prelude = not turn.answer
+    turn = yield from say(turn, policy.fill(line, language), "policy", notice=kind)
+    if prelude:
+        turn = turn.but(prelude=len(turn.said))
+    return turn.but(presence=told(turn.presence, kind, turn.at))
+
+
+def say(
+    turn: Turn,
+    text: str,
+    by: By,
+    acts: Iterable[CoachingAct] = (),
+    notice: NoticeKind | None = None,
+) -> Speech:
     """Say a text sentence by sentence; the blank between two sentences goes with the second."""
     for sentence in split_sentences(text):
         body = sentence.text.strip()
         before, _, after = sentence.text.partition(body) if body else (sentence.text, "", "")
-        gap = turn.gap + before
+        gap = (turn.gap + before).replace("  ", " ")  # one may be ours, one the model's
         if not body:
             turn = turn.but(gap=gap)
             continue
         if not gap and by != "model" and turn.language == "en":
             gap = " "
         said = gap + body if turn.said else body
-        yield Said(text=said, by=by)
+        yield Said(text=said, by=by, notice=notice)
         turn = turn.but(said=turn.said + said, gap=after)
     return turn.but(acts=turn.acts | frozenset(acts))

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from qiaoban_agent import Companion
+from tests.policies import unannounced
 
 ROOT = Path(__file__).parents[1]
 _SHARED = ROOT.parent / "shared"
@@ -38,5 +39,5 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def companion() -> Companion:
-    """The embedded default with its Chinese policy."""
-    return Companion()
+    """The embedded default with its Chinese policy; nothing but the answer is said."""
+    return Companion(unannounced())

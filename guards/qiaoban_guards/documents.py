@@ -7,14 +7,17 @@ keys refused and without the `yes`/`no`/`on`/`off` booleans, which have eaten wo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from qiaoban_guards.errors import DocumentError
 
@@ -28,6 +31,8 @@ class Frozen(BaseModel):
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
+KeyPath = tuple[int | str, ...]
+"""The keys and indices that lead to a value."""
 
 
 class _Dialect(_Loader):  # type: ignore[misc, valid-type]
@@ -46,12 +51,16 @@ class _Dialect(_Loader):  # type: ignore[misc, valid-type]
         return mapping
 
 
-_BOOL = "tag:yaml.org,2002:bool"
+# A number that is none, for people: 21:00 (which is 1260 in YAML 1.1) and 0110 (which is 72).
+_PLAIN = {
+    "tag:yaml.org,2002:bool": re.compile("^(?:true|false)$"),
+    "tag:yaml.org,2002:int": re.compile(r"^[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
+    "tag:yaml.org,2002:float": re.compile(
+        r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9]+|\.(?:inf|nan))$"
+    ),
+}
 _Dialect.yaml_implicit_resolvers = {
-    first: [
-        (tag, re.compile("^(?:true|false)$") if tag == _BOOL else pattern)
-        for tag, pattern in resolvers
-    ]
+    first: [(tag, _PLAIN.get(tag, pattern)) for tag, pattern in resolvers]
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
 
@@ -94,16 +103,33 @@ def validate(
     *,
     origins: Sequence[tuple[str, str]],
     context: Mapping[str, object] | None = None,
+    also: Sequence[str] = (),
 ) -> _Model:
     """Validate plain data that came from YAML texts.
 
     `origins` are (source name, YAML text), the most specific first: an error is reported at the
-    one of them that has most of the path to the offending key. `context` reaches validators.
+    one of them that has most of the path to the offending key. `context` reaches validators;
+    `also` are keys of the dialect that no model has (`extends`), for whoever mistypes them.
     """
     try:
         return model.model_validate(data, context=dict(context or {}))
     except ValidationError as error:
-        raise _located(error, data, model, origins) from error
+        raise _located(error, data, model, origins, also) from error
+
+
+def refused(
+    problem: str, path: KeyPath, data: Any, origins: Sequence[tuple[str, str]]
+) -> DocumentError:
+    """The error that tells of a problem at a key of documents."""
+    source, line, column = place(path, data, origins)
+    key = ".".join(str(part) for part in _without_tags(path, data))
+    return DocumentError(problem, source=source, line=line, column=column, key=key)
+
+
+def nearest(wrong: str, names: Iterable[str], *, cutoff: float = 0.5) -> str:
+    """`, did you mean 'x'?` for the name that was probably meant; empty where none is near."""
+    near = get_close_matches(wrong, sorted(str(name) for name in names), n=1, cutoff=cutoff)
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def _located(
@@ -111,37 +137,88 @@ def _located(
     data: Any,
     model: type[BaseModel],
     origins: Sequence[tuple[str, str]],
+    also: Sequence[str],
 ) -> DocumentError:
     details = error.errors(include_url=False)
-    first = details[0]
+    # A misspelt key is missing too: what is there tells more than what is not.
+    first = min(details, key=lambda detail: _RANKS.get(detail["type"], 1))
     path = first["loc"]
-    problem = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        problem = f"{path[-1]!r} is not a key here" + _nearest(str(path[-1]), model, path[:-1])
-    elif first["type"] == "missing":
-        problem = f"the key {path[-1]!r} is missing; add it"
+    problem, wrong = _problem(first, data, model, also)
+    path = path[:-1] if path and path[-1] == "[key]" else (*path, *wrong)
     if len(details) > 1:
         problem += f" (and {len(details) - 1} more)"
-    source, line, column = _place(path, data, origins)
-    key = ".".join(str(part) for part in path)
-    return DocumentError(problem, source=source, line=line, column=column, key=key)
+    return refused(problem, path, data, origins)
 
 
-def _nearest(wrong: str, model: type[BaseModel], path: tuple[int | str, ...]) -> str:
-    """Name the key that was probably meant, out of the fields of the model at `path`."""
-    names = sorted(
-        name
-        for candidate in _models_at(model, path)
-        for field_name, field in candidate.model_fields.items()
-        for name in [field.alias or field_name]
-    )
-    near = get_close_matches(wrong, names, n=1, cutoff=0.5)
-    if near:
-        return f", did you mean {near[0]!r}?"
-    return f"; keys here are {', '.join(names)}" if names else ""
+_RANKS = {"extra_forbidden": 0, "union_tag_invalid": 0, "union_tag_not_found": 0, "missing": 2}
+_QUOTED = re.compile("'([^']*)'")
 
 
-def _models_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[type[BaseModel]]:
+def _problem(
+    detail: ErrorDetails, data: Any, model: type[BaseModel], also: Sequence[str]
+) -> tuple[str, KeyPath]:
+    """What is wrong and what to write instead; and the key in question behind the path."""
+    kind, path, value = detail["type"], detail["loc"], detail["input"]
+    context = detail.get("ctx", {})
+    match kind:
+        case "extra_forbidden":
+            names = _keys_at(model, path[:-1], data) | set(also)
+            missing = names.difference(_value_at(data, path[:-1]))
+            return _not_a_key(str(path[-1]), names, missing), ()
+        case "missing":
+            return f"the key {path[-1]!r} is missing; add it", ()
+        case "union_tag_not_found":
+            tag = _QUOTED.findall(context["discriminator"])[0]
+            known, there = _keys_at(model, path, data), cast("Iterable[object]", value)
+            unknown = [str(key) for key in there if key not in known]
+            typo: list[str] = get_close_matches(str(tag), unknown, n=1, cutoff=0.5)
+            if typo:
+                return _not_a_key(typo[0], {tag}), (typo[0],)
+            return f"the key {tag!r} is missing; add it", ()
+        case "union_tag_invalid":
+            tag = _QUOTED.findall(context["discriminator"])[0]
+            return _not_one_of(context["tag"], _QUOTED.findall(context["expected_tags"])), (tag,)
+        case "literal_error" | "enum":
+            return _not_one_of(value, _QUOTED.findall(context["expected"])), ()
+        case "string_type" if isinstance(value, int | float | date):
+            return f"{value} is read as {type(value).__name__}; write it in quotes", ()
+        case "model_type" | "dict_type" | "mapping_type":
+            return "is a mapping of keys (`key: value`)", ()
+        case "tuple_type" | "list_type":
+            return "is a list; write each entry behind a dash, or [in, brackets]", ()
+        case _:
+            return detail["msg"].removeprefix("Value error, "), ()
+
+
+def _not_a_key(wrong: str, names: set[str], missing: Iterable[str] = ()) -> str:
+    """`missing` are names that are not there yet: one of them that is very near was meant."""
+    listed = f"; keys here are {', '.join(sorted(names))}" if names else ""
+    near = nearest(wrong, missing, cutoff=0.75) or nearest(wrong, names)
+    return f"{wrong!r} is not a key here" + (near or listed)
+
+
+def _not_one_of(wrong: object, names: Sequence[str]) -> str:
+    return f"{wrong!r} is none of {', '.join(names)}" + nearest(str(wrong), names)
+
+
+def _keys_at(model: type[BaseModel], path: KeyPath, data: Any) -> set[str]:
+    """The keys of the models at `path`; of those that a `kind` tells apart, of the one meant."""
+    tags = set(path) - set(_without_tags(path, data))
+    models = _models_at(model, path)
+    tagged = [one for one in models if tags & {_tag(one)}]
+    return {
+        field.alias or name
+        for candidate in tagged or models
+        for name, field in candidate.model_fields.items()
+    }
+
+
+def _tag(model: type[BaseModel]) -> object:
+    field = model.model_fields.get("kind")
+    return field.default if field is not None else None
+
+
+def _models_at(model: type[BaseModel], path: KeyPath) -> list[type[BaseModel]]:
     found: list[type[BaseModel]] = [model]
     for part in path:
         deeper: list[type[BaseModel]] = []
@@ -164,20 +241,23 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for argument in get_args(annotation) for model in _models_in(argument)]
 
 
-def _place(
-    path: tuple[int | str, ...], data: Any, origins: Sequence[tuple[str, str]]
-) -> tuple[str, int, int]:
+def place(path: KeyPath, data: Any, origins: Sequence[tuple[str, str]]) -> tuple[str, int, int]:
+    """Source, line and column of a key: in the document that has most of the path to it."""
     best: tuple[int, str, int, int] | None = None
     for source, text in origins:
-        depth, mark = _mark(yaml.compose(text, Loader=_Dialect), path, data)
+        depth, mark = _mark(_composed(text), path, data)
         if mark is not None and (best is None or depth > best[0]):
             best = (depth, source, mark.line + 1, mark.column + 1)
     return best[1:] if best else (origins[0][0] if origins else "<data>", 0, 0)
 
 
-def _mark(
-    node: yaml.Node | None, path: tuple[int | str, ...], data: Any
-) -> tuple[int, yaml.Mark | None]:
+@lru_cache(maxsize=8)
+def _composed(text: str) -> yaml.Node | None:
+    """The tree of a text that was parsed before; kept, since reports have many places."""
+    return yaml.compose(text, Loader=_Dialect)
+
+
+def _mark(node: yaml.Node | None, path: KeyPath, data: Any) -> tuple[int, yaml.Mark | None]:
     """Follow `path` as far as the document goes; the mark is of the last key that is there.
 
     `data` is what was validated: merged out of several documents, so that an entry of a list is
@@ -207,6 +287,25 @@ def _child(data: Any, part: int | str) -> Any:
         return data[part]
     except (KeyError, IndexError, TypeError):
         return data  # a union tag
+
+
+def _without_tags(path: KeyPath, data: Any) -> KeyPath:
+    """A path as it stands in the data, without the union tags that pydantic puts between."""
+    kept: list[int | str] = []
+    for number, part in enumerate(path):
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            if number < len(path) - 1 or not isinstance(part, str):
+                continue
+        kept.append(part)
+    return tuple(kept)
+
+
+def _value_at(data: Any, path: KeyPath) -> Any:
+    for part in path:
+        data = _child(data, part)
+    return data
 
 
 def _entry(node: yaml.SequenceNode, index: int, data: Any) -> yaml.Node | None:

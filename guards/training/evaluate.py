@@ -22,10 +22,10 @@ from invariance import invariance
 from sources import Row, corpus, everyday, smile
 from train import MODEL, rows_for
 
+from qiaoban_guards.batch.measure import wilson
 from qiaoban_guards.risk import Category, Risk, RiskClassifier, RiskLevel
 from qiaoban_guards.risk.classifier import Language, read_compiled
 from qiaoban_guards.risk.lexicon import Lexicon
-from qiaoban_guards.risk.measure import wilson
 from qiaoban_guards.text import normalise
 
 INDEPENDENT = Path(__file__).parents[2] / "tests" / "data" / "risk"

@@ -10,9 +10,9 @@ from typing import cast
 import opencc
 from sources import corpus
 
+from qiaoban_guards.batch.measure import wilson
 from qiaoban_guards.documents import load
 from qiaoban_guards.risk import RiskClassifier, RiskLevel
-from qiaoban_guards.risk.measure import wilson
 from qiaoban_guards.text import has_han, normalise
 from qiaoban_guards.text.evasions import Evasions
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qiaoban_agent.cli.options import ModelOption, PolicyOption, companion_from
+from qiaoban_agent.cli.watching import PolicyWatch
 from qiaoban_agent.companion import Companion
 from qiaoban_agent.events import (
     Degraded,
@@ -31,22 +32,33 @@ class _Language(StrEnum):
 
 
 def chat(
+    *,
     lang: Annotated[_Language, typer.Option(help="The language to begin in.")] = _Language.ZH,
     policy: PolicyOption = None,
     model: ModelOption = "curated",
     show: Annotated[
         bool, typer.Option("--show", help="Show risk, stage and events beside each turn.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Put the policy in force again when its file changes.")
+    ] = False,
+    store: Annotated[
+        str | None,
+        typer.Option(help="Where sessions are kept: a file or a database's address."),
+    ] = None,
 ) -> None:
     """Talk with the companion; end with ctrl-c, ctrl-d or the end of the input.
 
     Piped input is read line by line, each line one message.
     """
-    companion = companion_from(policy, model, lang)
+    companion = companion_from(policy, model, lang, store)
+    watched = PolicyWatch(companion, policy or companion.policy.id) if watch else None
     console = Console(highlight=False, soft_wrap=True)
     interactive = sys.stdin.isatty()
     try:
         for message in _messages(console, interactive=interactive):
+            if watched is not None and (told := watched.look()):
+                console.print(Text(f"    {told}", "dim"))
             _answer(companion, message, console, show=show)
     except KeyboardInterrupt:
         console.print()

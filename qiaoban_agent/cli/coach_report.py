@@ -34,8 +34,7 @@ from qiaoban_agent.coaching.timeline import (
 )
 from qiaoban_agent.coaching.tracker import Stage
 from qiaoban_agent.errors import MissingExtraError
-from qiaoban_guards.risk.batch import read_lines
-from qiaoban_guards.risk.lines import LONGEST_LINE
+from qiaoban_guards.batch.lines import LONGEST_LINE, read_lines
 
 _STDIN = Path("-")
 _TOLD = 10

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from qiaoban_guards.risk.measure import Estimate, Tally
-from qiaoban_guards.risk.plot import plot_confusion
+from qiaoban_guards.batch.measure import Estimate, Tally
+from qiaoban_guards.batch.plot import plot_confusion
 
 _WIDTH = 125
 """Columns where there is no terminal to ask; enough for the table's rows to stand on one line."""
@@ -20,19 +20,20 @@ def plot_file(file: Path) -> Path:
     return file.with_name(f"{'stdin' if file == Path('-') else file.name}.confusion.png")
 
 
-def show(tally: Tally, picture: Path, *, to_stderr: bool) -> None:
-    """Print the table and write the picture; a picture that fails makes the exit status 2."""
+def show(tally: Tally, picture: Path, title: str, *, to_stderr: bool) -> None:
+    """Print the table and write the picture; a picture that fails makes the exit status 2.
+
+    `title` says what was flagged.
+    """
     console = Console(stderr=to_stderr, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH
-    console.print(_table(tally))
-    if tally.uncategorised:
-        console.print(
-            "labelled as a danger without its category, so counted overall only: "
-            f"{tally.uncategorised:,}"
-        )
+    console.print(_table(tally, title))
+    console.print(f"the right kind among the hits of a known one: {_cell(tally.kind_right())}")
+    if tally.without_kind:
+        console.print(f"labelled without a kind, so counted overall only: {tally.without_kind:,}")
     try:
-        plot_confusion(tally.confusion, picture, title=f"flagged from {tally.flag_from.label}")
+        plot_confusion(tally.confusion, picture, classes=tally.classes, title=title)
     except OSError as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(2) from error
@@ -41,8 +42,8 @@ def show(tally: Tally, picture: Path, *, to_stderr: bool) -> None:
         typer.secho(f"unknown label {label}, lines left out: {lines:,}", err=True, fg="red")
 
 
-def _table(tally: Tally) -> Table:
-    table = Table(title=f"flagged from {tally.flag_from.label}, with 95 % intervals")
+def _table(tally: Tally, title: str) -> Table:
+    table = Table(title=f"{title}, with 95 % intervals")
     table.add_column("", no_wrap=True)
     table.add_column("positives", justify="right")
     for name in ("precision", "recall", "F1", "false alarms"):

@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 import qiaoban_agent
+from qiaoban_agent.cli.audit import audit
 from qiaoban_agent.cli.chat import chat
 from qiaoban_agent.cli.coach_report import coach_report
 from qiaoban_agent.cli.content import content
 from qiaoban_agent.cli.guard import guard
+from qiaoban_agent.cli.policy import policy
 from qiaoban_agent.cli.replay import replay
 
 app = typer.Typer(
@@ -25,6 +27,8 @@ app.command()(replay)
 app.command()(guard)
 app.command()(coach_report)
 app.add_typer(content)
+app.add_typer(policy)
+app.add_typer(audit)
 
 
 def _version(wanted: bool) -> None:

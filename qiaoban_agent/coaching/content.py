@@ -118,7 +118,8 @@ class Prompts(Frozen):
     known: Mapping[str, str]
     emotions: Mapping[Emotion, str]
     ages: Mapping[AgeBand, str]
-    corrections: Mapping[CoachingAct | Literal["second_question"], str]
+    corrections: Mapping[CoachingAct | Literal["second_question", "harm", "form"], str]
+    never_pose: str
     said_already: str
 
 

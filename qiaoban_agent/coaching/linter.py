@@ -73,7 +73,7 @@ def check(folder: Traversable, language: Language, policy: Policy) -> list[Probl
     """
     content = Content(folder)
     topics = {topic.topic for topic in Lexicon.shipped(language).topics}
-    rules = OutputRules(policy.output.rules)
+    rules = OutputRules.for_curated(policy)
     seen: Counter[str] = Counter()
     problems: list[Problem] = []
     for act in Act:

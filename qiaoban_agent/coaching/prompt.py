@@ -10,6 +10,9 @@ from qiaoban_agent.coaching.memory import Memory
 from qiaoban_agent.coaching.steering import Fault
 from qiaoban_agent.coaching.tracker import Coaching
 from qiaoban_agent.models.base import Message
+from qiaoban_guards.harms import Harm
+from qiaoban_guards.policy.schema import Language
+from qiaoban_guards.risk.explain import name_of
 
 
 def messages_for(
@@ -19,13 +22,15 @@ def messages_for(
     history: Sequence[Message],
     *,
     careful: bool,
+    language: Language,
+    personas: Sequence[str] = (),
     correction: Fault | None = None,
     said: str = "",
 ) -> list[Message]:
     """The messages a model is given: one system message, then the conversation.
 
     With `correction` this is the retry: what went wrong, and the words (`said`) that the child
-    has heard of the first attempt.
+    has heard of the first attempt. `personas` are whom the policy forbids it to play.
     """
     prompts = content.prompts
     stage = prompts.choice if coaching.wants_a_choice else prompts.stages[coaching.stage]
@@ -33,11 +38,19 @@ def messages_for(
     if careful:
         told.append(prompts.careful)
     told += _known(prompts, coaching, memory)
+    if personas:
+        told.append(prompts.never_pose + prompts.known["between"].join(personas))
     if correction is not None:
-        told.append(prompts.corrections[correction])
+        told.append(_corrected(prompts, correction, language))
         if said:
             told.append(prompts.said_already + said)
     return [Message(role="system", content="\n".join(told)), *history]
+
+
+def _corrected(prompts: Prompts, fault: Fault, language: Language) -> str:
+    if isinstance(fault, Harm):
+        return prompts.corrections["harm"].format(harm=name_of(fault, language))
+    return prompts.corrections[fault]
 
 
 def _known(prompts: Prompts, coaching: Coaching, memory: Memory) -> Iterator[str]:

@@ -10,10 +10,12 @@ from qiaoban_agent.coaching.classifier import CoachingClassifier
 from qiaoban_agent.coaching.cues import Cue
 from qiaoban_agent.coaching.reading import Reading
 from qiaoban_agent.coaching.tracker import Coaching, Stage
+from qiaoban_guards.harms import Harm
 from qiaoban_guards.policy.schema import Language
 from qiaoban_guards.text import normalise
 
-Fault: TypeAlias = CoachingAct | Literal["second_question"]
+Fault: TypeAlias = CoachingAct | Harm | Literal["second_question", "form"]
+"""What was wrong with a reply: in the coaching, for the child, or with its form."""
 NEVER = (CoachingAct.DISMISS, CoachingAct.RELATION_CLAIM, CoachingAct.PROMISE)
 _QUESTIONS = re.compile(r"[?？]+")
 ASKED_FOR = frozenset({Cue.ASKS_ADVICE, Cue.KNOWLEDGE, Cue.TASK, Cue.JOKE_PLEASE})
@@ -41,7 +43,9 @@ class Steering:
         if advice_is_early:
             self._never.add(CoachingAct.ADVICE)
 
-    def fault(self, sentence: str, questions: int) -> Fault | None:
+    def fault(
+        self, sentence: str, questions: int
+    ) -> CoachingAct | Literal["second_question"] | None:
         """What is wrong with the next sentence, after `questions` were asked; None if nothing."""
         if questions + len(_QUESTIONS.findall(sentence)) > 1:
             return "second_question"

@@ -11,12 +11,14 @@ import pytest
 from pydantic import TypeAdapter
 
 import qiaoban_agent
-from qiaoban_agent import Companion, QiaobanError, Reply, load_policy
+from qiaoban_agent import Companion, QiaobanError, Reply
+from qiaoban_agent.coaching.memory import Memory
 from qiaoban_agent.errors import DocumentError, MisuseError, ModelError
 from qiaoban_agent.events import Event, Heard, Weighed
 from qiaoban_agent.models import Message, Scripted
 from qiaoban_agent.session import Session
 from qiaoban_agent.store import MemoryStore
+from tests.policies import unannounced
 
 
 def test_the_top_level_is_a_handful_of_names() -> None:
@@ -63,8 +65,12 @@ def test_an_unknown_model_or_policy_says_what_there_is() -> None:
 
 def test_forget_removes_everything(companion: Companion) -> None:
     companion.reply("我不想活了", session="a")
-    companion.forget("a")
-    assert companion.trail("a") == ()
+    companion.close()  # or its deliveries are still being written into the trail
+    before = companion.trail("a")
+    receipt = companion.forget("a")
+    assert (receipt.sessions, receipt.events, receipt.cases_kept) == (1, len(before), 1)
+    assert [event.kind for event in companion.trail("a")] == ["forgotten"]
+    assert companion.recall("a") == Memory()
     assert companion.reply("你好", session="a").escalation is None
     companion.forget("never seen")
 
@@ -77,7 +83,7 @@ def test_hand_over_of_an_unknown_session_is_misuse(companion: Companion) -> None
 def test_the_trail_keeps_the_childs_words_only_where_the_policy_says() -> None:
     message = "我爸爸天天用皮带抽我"
     for keep in (False, True):
-        companion = Companion(load_policy("default", {"memory": {"keep_text": keep}}))
+        companion = Companion(unannounced({"memory": {"keep_text": keep}}))
         companion.reply(message, session="a")
         trail = companion.trail("a")
         heard = next(event for event in trail if isinstance(event, Heard))
@@ -96,7 +102,7 @@ def test_events_and_replies_survive_json(companion: Companion) -> None:
 
 def test_a_session_survives_json() -> None:
     store = MemoryStore()
-    companion = Companion(store=store)
+    companion = Companion(unannounced(), store=store)
     for message in ("我好难过", "因为我考砸了", "爸爸打我", "嗯"):
         companion.reply(message, session="a")
     session = store.load("a")
@@ -111,7 +117,7 @@ def test_a_silent_child_is_answered(companion: Companion) -> None:
 
 def test_the_oldest_quiet_sessions_are_dropped_first() -> None:
     store = MemoryStore(sessions=3)
-    companion = Companion(store=store)
+    companion = Companion(unannounced(), store=store)
     companion.reply("我不想活了", session="danger")
     for number in range(5):
         companion.reply("你好", session=str(number))
@@ -140,7 +146,7 @@ class Echo:
 
 async def test_fifty_tasks_do_not_mix_and_a_session_is_serialised() -> None:
     model = Echo()
-    companion = Companion(model=model)
+    companion = Companion(unannounced(), model)
 
     async def talk(child: int, turn: int) -> tuple[int, int, str]:
         reply = await companion.areply(f"孩子{child}说{turn}号", session=f"s{child}")
@@ -152,8 +158,8 @@ async def test_fifty_tasks_do_not_mix_and_a_session_is_serialised() -> None:
 
 
 def test_threads_on_different_sessions_do_not_mix() -> None:
-    companion = Companion()
-    alone = {name: _transcript(Companion(), name) for name in ("a", "b", "c", "d")}
+    companion = Companion(unannounced())
+    alone = {name: _transcript(Companion(unannounced()), name) for name in ("a", "b", "c", "d")}
     together: dict[str, list[str]] = {}
 
     def run(name: str) -> None:
@@ -174,7 +180,7 @@ def _transcript(companion: Companion, session: str) -> list[str]:
 
 def test_two_threads_on_one_session_take_turns() -> None:
     store = MemoryStore()
-    companion = Companion(model=Scripted("我听到了。"), store=store)
+    companion = Companion(unannounced(), Scripted("我听到了。"), store=store)
     threads = [
         threading.Thread(target=lambda: companion.reply("你好", session="a")) for _ in range(20)
     ]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from qiaoban_agent import Companion, Policy, RiskLevel, load_policy
+from qiaoban_agent import Companion, Policy, RiskLevel
 from qiaoban_agent.events import Escalated, Event, Said
 from qiaoban_agent.models import AsyncScripted, Pause, Scripted
-from qiaoban_agent.store import MemoryStore
+from qiaoban_agent.store import MemoryStore, Write
+from tests.policies import unannounced
 
-QUICK = load_policy(
-    "default",
+QUICK = unannounced(
     {
         "deadlines": {
             "guard": 0.05,
@@ -26,9 +27,11 @@ QUICK = load_policy(
             "store": 0.05,
             "previous_turn": 0.2,
         }
-    },
+    }
 )
-PATIENT = load_policy("default", {"deadlines": {"first_words": 5, "next_words": 5, "guard": 5}})
+PATIENT = unannounced({"deadlines": {"first_words": 5, "next_words": 5, "guard": 5}})
+LATER = ("delivered", "raised")
+"""What the outbox writes by itself, while a turn is read or after it."""
 UNSAFE = [
     "你去死吧",
     "我是真人",
@@ -113,18 +116,77 @@ def test_sync_and_async_yield_identical_events(script: list[Any], message: str) 
     async def collect(model: object) -> list[Event]:
         return [event async for event in Companion(PATIENT, model).astream(message, session="a")]
 
-    expected = list(Companion(PATIENT, Scripted([script])).stream(message, session="a"))
-    assert (
-        list(Companion(PATIENT, AsyncScripted([script])).stream(message, session="a")) == expected
-    )
-    assert asyncio.run(collect(Scripted([script]))) == expected
-    assert asyncio.run(collect(AsyncScripted([script]))) == expected
+    def read(model: object) -> list[Event]:
+        return list(Companion(PATIENT, model).stream(message, session="a"))
+
+    with patch("qiaoban_agent.journey.new_id", lambda: "the same"):
+        expected = read(Scripted([script]))
+        assert read(AsyncScripted([script])) == expected
+        assert asyncio.run(collect(Scripted([script]))) == expected
+        assert asyncio.run(collect(AsyncScripted([script]))) == expected
+
+
+class Noting(MemoryStore):
+    """A store that tells what is durable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.durable: list[Event] = []
+
+    def commit(self, write: Write, /) -> None:
+        super().commit(write)
+        self.durable += write.events
+
+
+KEEPING = unannounced({"memory": {"keep_text": True}})
+
+
+@given(
+    script=st.lists(steps, max_size=6),
+    message=st.sampled_from(["我好难过", "我不想活了", "全班都不跟我玩，还撕我的本子", ""]),
+)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_nothing_reaches_the_caller_before_it_is_durable(script: list[Any], message: str) -> None:
+    store = Noting()
+    companion = Companion(KEEPING, Scripted([script]), store=store, on_escalation=lambda _: None)
+    shown: list[Event] = []
+    for event in companion.stream(message, session="a"):
+        shown.append(event)
+        assert [kept for kept in store.durable if kept.kind not in LATER][: len(shown)] == shown
+    companion.close()
+
+
+def test_the_app_is_told_only_what_is_durable() -> None:
+    store = Noting()
+
+    def told(escalated: Escalated) -> None:
+        assert escalated in store.durable
+        assert store.case(escalated.case) is not None
+        taken.append(escalated)
+
+    taken: list[Escalated] = []
+    with Companion(KEEPING, store=store, on_escalation=told) as companion:
+        assert not companion.reply("我不想活了", session="a").degraded
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize("read", range(1, 5))
+def test_a_caller_who_stops_reading_anywhere_loses_no_escalation(read: int) -> None:
+    told: list[Escalated] = []
+    companion = Companion(unannounced(), on_escalation=told.append)
+    events = companion.stream("我不想活了", session="a")
+    kinds = [event.kind for event, _ in zip(events, range(read), strict=False)]
+    events.close()  # type: ignore[attr-defined]
+    assert kinds == ["heard", "weighed", "staged", "escalated"][:read]
+    assert len(told) == 1
+    assert companion.cases()[0].id == told[0].case
+    companion.close()
 
 
 def test_a_caller_who_stops_reading_loses_nothing() -> None:
     told: list[Escalated] = []
     store = MemoryStore()
-    companion = Companion(on_escalation=told.append, store=store)
+    companion = Companion(unannounced(), on_escalation=told.append, store=store)
     events = companion.stream("我不想活了", session="a")
     next(events)  # heard
     events.close()  # type: ignore[attr-defined]
@@ -135,7 +197,7 @@ def test_a_caller_who_stops_reading_loses_nothing() -> None:
 
 async def test_a_task_that_is_cancelled_loses_nothing_and_frees_the_session() -> None:
     store = MemoryStore()
-    companion = Companion(model=AsyncScripted([["我听到了。", Pause(30)]]), store=store)
+    companion = Companion(unannounced(), AsyncScripted([["我听到了。", Pause(30)]]), store=store)
     task = asyncio.ensure_future(companion.areply("全班都不跟我玩，还撕我的本子", session="a"))
     await asyncio.sleep(0.05)
     task.cancel()

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
-from qiaoban_agent import Companion, RiskLevel, load_policy
+from qiaoban_agent import Companion, RiskLevel
+from qiaoban_agent.drive import MEMORY_OF
+from qiaoban_agent.escalation.case import Case
 from qiaoban_agent.events import Degraded, Escalated, Event, Finished, Said, Withheld
 from qiaoban_agent.models import AsyncScripted, Message, Pause, Scripted
 from qiaoban_agent.session import Session
-from qiaoban_agent.store import MemoryStore
+from qiaoban_agent.store import MemoryStore, Write
 from qiaoban_guards.output import Spoken, Verdict
 from qiaoban_guards.risk import Category, Finding
+from tests.policies import unannounced
 
-QUICK = load_policy(
-    "default",
+QUICK = unannounced(
     {
         "deadlines": {
             "guard": 0.05,
@@ -29,7 +32,7 @@ QUICK = load_policy(
             "store": 0.05,
             "previous_turn": 0.2,
         }
-    },
+    }
 )
 
 
@@ -118,7 +121,7 @@ def test_a_guard_of_the_apps_own_can_escalate() -> None:
         def assess(self, message: str, history: Sequence[Message]) -> list[Finding]:
             return [Finding(category=Category.SEXUAL, level=RiskLevel.HIGH, source="watchful")]
 
-    reply = Companion(risk_guards=[Watchful()]).reply("今天天气不错", session="a")
+    reply = Companion(unannounced(), risk_guards=[Watchful()]).reply("今天天气不错", session="a")
     assert reply.escalation is not None
     assert reply.escalation.categories == (Category.SEXUAL,)
 
@@ -141,7 +144,9 @@ def test_an_output_guard_of_the_apps_own_is_heard() -> None:
             return Verdict("drop" if "天气" in sentence else "allow", "no_weather", "dull")
 
     model = Scripted("天气真好。我听到了。")
-    reply = Companion(model=model, output_guards=[NoWeather()]).reply("我好难过", session="a")
+    reply = Companion(unannounced(), model, output_guards=[NoWeather()]).reply(
+        "我好难过", session="a"
+    )
     assert reply.text == "我听到了。"
     assert any(isinstance(e, Withheld) and e.rule == "no_weather" for e in reply.events)
 
@@ -203,7 +208,7 @@ def test_a_coroutine_may_open_the_models_stream() -> None:
             await asyncio.sleep(0)
             return AsyncScripted(["我听到了。"]).generate(messages)
 
-    companion = Companion(model=Opened())
+    companion = Companion(unannounced(), Opened())
     assert companion.reply("我好难过", session="a").text == "我听到了。"
     assert asyncio.run(companion.areply("我好难过", session="b")).text == "我听到了。"
 
@@ -221,7 +226,7 @@ def test_an_unsafe_reply_is_withheld_and_its_stream_closed() -> None:
             finally:
                 closed.append(True)
 
-    reply = Companion(model=Watched()).reply("我给妈妈做了贺卡", session="a")
+    reply = Companion(unannounced(), Watched()).reply("我给妈妈做了贺卡", session="a")
     assert "秘密" not in reply.text
     assert reply.text.startswith("我听到了。")
     assert [e.rule for e in reply.events if isinstance(e, Withheld)] == ["secrecy"]
@@ -233,7 +238,7 @@ def test_an_unsafe_reply_is_withheld_and_its_stream_closed() -> None:
 
 def test_a_second_question_of_a_model_is_never_asked() -> None:
     model = Scripted("听起来你很难过。发生了什么？是谁惹你了？我在听。")
-    reply = Companion(model=model).reply("我好难过", session="a")
+    reply = Companion(unannounced(), model).reply("我好难过", session="a")
     assert len(model.heard) == 2  # it was asked once more, and did the same
     assert reply.text.startswith("听起来你很难过。")
     assert "是谁惹你了" not in reply.text
@@ -243,7 +248,7 @@ def test_a_second_question_of_a_model_is_never_asked() -> None:
 
 def test_an_endless_reply_ends_at_the_policys_length() -> None:
     model = Scripted("今天的天空很蓝，云也很白。" * 100)
-    reply = Companion(model=model).reply("今天天气不错", session="a")
+    reply = Companion(unannounced(), model).reply("今天天气不错", session="a")
     assert 0 < len(reply.text) <= 180
     assert not reply.degraded
 
@@ -265,26 +270,114 @@ class FailingStore(MemoryStore):
         self._maybe("load")
         return super().load(session)
 
-    def save(self, session: str, state: Session, /) -> None:
-        self._maybe("save")
-        super().save(session, state)
+    def commit(self, write: Write, /) -> None:
+        self._maybe("commit")
+        super().commit(write)
 
-    def record(self, session: str, event: Event, /) -> None:
-        self._maybe("record")
-        super().record(session, event)
+    def case(self, case: str, /) -> Case | None:
+        self._maybe("case")
+        return super().case(case)
 
 
-@pytest.mark.parametrize("method", ["load", "save", "record"])
+@pytest.mark.parametrize("method", ["load", "commit"])
 @pytest.mark.parametrize("error", [OSError("disk"), 0.2])
 def test_a_store_that_fails_makes_the_turn_degraded(method: str, error: Exception | float) -> None:
-    companion = Companion(QUICK, store=FailingStore(method, error))
-    for message in ("我好难过", "我不想活了"):
-        events = list(companion.stream(message, session="a"))
-        assert_answered(events)
-        assert set(degraded_steps(events)) == {"store"}
-        assert events[-1].kind == "finished"
-        assert events[-1].degraded
-    assert any(isinstance(event, Escalated) for event in events)
+    told: list[Escalated] = []
+    store = FailingStore(method, error)
+    with Companion(QUICK, store=store, on_escalation=told.append) as companion:
+        for message in ("我好难过", "我不想活了"):
+            assert told == []
+            events = list(companion.stream(message, session="a"))
+            assert_answered(events)
+            assert set(degraded_steps(events)) == {"store"}
+            assert events[-1].kind == "finished"
+            assert events[-1].degraded
+    assert told == [event for event in events if isinstance(event, Escalated)]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("method", ["load", "commit", "case"])
+@pytest.mark.parametrize("error", [OSError("disk"), 0.2])
+async def test_a_store_that_fails_keeps_no_child_from_its_help(
+    method: str, error: Exception | float
+) -> None:
+    told: list[Escalated] = []
+    store = FailingStore(method, error)
+    with Companion(QUICK, store=store, on_escalation=told.append) as companion:
+        reply = await companion.areply("我不想活了", session="a")
+    assert_answered(reply.events)
+    assert len(told) == 1
+    assert "12356" in reply.text or "110" in reply.text
+
+
+class Stumbling(MemoryStore):
+    """A store that cannot be read now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stumbles = False
+
+    def load(self, session: str, /) -> Session | None:
+        if self.stumbles:
+            raise OSError
+        return super().load(session)
+
+
+def test_a_session_that_could_not_be_read_is_not_overwritten() -> None:
+    store = Stumbling()
+    with Companion(QUICK, store=store) as companion:
+        companion.reply("叫我豆豆吧", session="a")
+        companion.reply("我不想活了", session="a")
+        before = store.load("a")
+        store.stumbles = True
+        assert companion.reply("我在看书", session="a").degraded
+        store.stumbles = False
+        reply = companion.reply("我在看书", session="a")
+    assert before is not None
+    assert reply.escalation == before.escalation
+    assert companion.recall("a").nickname == "豆豆"
+
+
+def test_what_is_known_of_a_child_and_could_not_be_read_is_not_overwritten() -> None:
+    class Forgetful(Stumbling):
+        def load(self, session: str, /) -> Session | None:
+            return super().load(session) if session.startswith(MEMORY_OF) else None
+
+    store = Forgetful()
+    policy = unannounced({"memory": {"across_sessions": True}})
+    companion = Companion(policy, store=store)
+    companion.reply("叫我豆豆吧", session="a", child="豆")
+    store.stumbles = True
+    assert companion.reply("我在看书", session="b", child="豆").degraded
+    store.stumbles = False
+    assert companion.recall_child("豆").nickname == "豆豆"
+
+
+def test_what_no_store_took_is_delivered_from_memory() -> None:
+    delivered: list[Case] = []
+    arrived = threading.Event()
+
+    def route(case: Case) -> None:
+        delivered.append(case)
+        arrived.set()
+
+    policy = unannounced(
+        {
+            "escalation": {
+                "routes": [
+                    {"id": "log", "remove": True},
+                    {"id": "app", "kind": "callable", "name": "app", "reaches": ["platform"]},
+                ],
+                "ladder": [["app"]],
+            }
+        }
+    )
+    store = FailingStore("commit", OSError("disk"))
+    with Companion(policy, store=store, routes={"app": route}) as companion:
+        reply = companion.reply("我不想活了", session="a")
+        assert arrived.wait(10)
+    assert reply.escalation is not None
+    assert [case.id for case in delivered] == [reply.escalation.case]
 
 
 @pytest.mark.parametrize("where", ["journey.advance", "words.plan"])
@@ -293,7 +386,7 @@ def test_a_fault_of_our_own_hides_no_danger(monkeypatch: pytest.MonkeyPatch, whe
         raise ZeroDivisionError
 
     told: list[Escalated] = []
-    companion = Companion(on_escalation=told.append)
+    companion = Companion(unannounced(), on_escalation=told.append)
     monkeypatch.setattr(f"qiaoban_agent.{where}", broken)
     reply = companion.reply("我不想活了", session="a")
     assert len(told) == 1
@@ -310,6 +403,6 @@ def test_a_fault_of_our_own_is_hidden_from_the_child(monkeypatch: pytest.MonkeyP
         raise ZeroDivisionError
 
     monkeypatch.setattr("qiaoban_agent.journey.choose_stage", broken)
-    events = list(Companion().stream("我好难过", session="a"))
+    events = list(Companion(unannounced()).stream("我好难过", session="a"))
     assert_answered(events)
     assert degraded_steps(events) == ["journey"]

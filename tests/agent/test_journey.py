@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from qiaoban_agent import Companion, Reply, RiskLevel, Stage, load_policy
+from qiaoban_agent import Companion, Reply, RiskLevel, Stage
 from qiaoban_agent.events import Degraded, Escalated, Said
 from qiaoban_agent.models import Scripted
+from tests.policies import unannounced
 
 SEEDS: dict[str, list[str]] = yaml.safe_load(
     (Path(__file__).parents[1] / "data" / "seed_cases.yaml").read_text(encoding="utf-8")
@@ -22,8 +23,8 @@ def talk(companion: Companion, messages: list[str], session: str = "xiaoyu") -> 
     return [companion.reply(message, session=session) for message in messages]
 
 
-def test_the_readme_example(companion: Companion) -> None:
-    reply = companion.reply("我今天考砸了，不敢回家", session="xiaoyu")
+def test_the_readme_example() -> None:
+    reply = Companion().reply("我今天考砸了，不敢回家", session="xiaoyu")
     assert reply.text
     assert reply.risk.level < RiskLevel.HIGH
     assert reply.escalation is None
@@ -130,7 +131,7 @@ def test_a_disclosure_is_comforted_and_escalated(
 
 def test_crisis_words_are_never_a_models() -> None:
     model = Scripted("没事的，别想太多。")
-    companion = Companion(model=model)
+    companion = Companion(unannounced(), model)
     reply = companion.reply("我不想活了", session="a")
     again = companion.reply("今天天气不错", session="a")
     assert model.heard == []
@@ -139,7 +140,7 @@ def test_crisis_words_are_never_a_models() -> None:
 
 
 def test_an_american_child_hears_american_numbers() -> None:
-    reply = Companion("en-US").reply("I want to kill myself", session="a")
+    reply = Companion(unannounced(shipped="en-US")).reply("I want to kill myself", session="a")
     assert "988" in reply.text
     assert "12356" not in reply.text
 
@@ -151,7 +152,7 @@ def test_a_child_is_answered_in_its_own_language(companion: Companion) -> None:
 
 def test_an_escalation_reaches_the_adult_before_the_first_word() -> None:
     told: list[Escalated] = []
-    companion = Companion(on_escalation=told.append)
+    companion = Companion(unannounced(), on_escalation=told.append)
     events = companion.stream("我爸爸天天用皮带抽我", session="a")
     for event in events:
         if isinstance(event, Said):
@@ -169,7 +170,7 @@ def test_an_adult_who_could_not_be_told_is_told_in_the_next_turn() -> None:
         if len(told) == 1:
             raise ConnectionError
 
-    companion = Companion(on_escalation=unreliable)
+    companion = Companion(unannounced(), on_escalation=unreliable)
     first = companion.reply("我不想活了", session="a")
     assert any(isinstance(e, Degraded) and e.step == "escalation" for e in first.events)
     assert first.escalation is not None
@@ -180,7 +181,7 @@ def test_an_adult_who_could_not_be_told_is_told_in_the_next_turn() -> None:
 
 def test_the_same_danger_is_not_escalated_twice_but_a_graver_one_is() -> None:
     told: list[Escalated] = []
-    companion = Companion(on_escalation=told.append)
+    companion = Companion(unannounced(), on_escalation=told.append)
     talk(companion, ["我不想活了", "我真的不想活了", "我现在就站在楼顶上，马上就跳下去"])
     assert [escalated.level for escalated in told] == [RiskLevel.HIGH, RiskLevel.IMMINENT]
 
@@ -256,14 +257,14 @@ def test_the_companion_never_claims_to_be_a_person_or_a_relative(companion: Comp
 
 def test_personal_data_is_kept_from_the_model() -> None:
     model = Scripted("嗯，我听到了。")
-    talk(Companion(model=model), ["我的电话是13812345678，我好无聊", "我在看书"])
+    talk(Companion(unannounced(), model), ["我的电话是13812345678，我好无聊", "我在看书"])
     assert "13812345678" not in json.dumps(model.heard)
     assert "<phone>" in json.dumps(model.heard)
 
 
 def test_a_model_is_given_the_stage_and_the_history() -> None:
     model = Scripted(["听起来你很难过。", "我在听。"])
-    companion = Companion(model=model)
+    companion = Companion(unannounced(), model)
     talk(companion, ["我好难过", "因为同桌不理我了"])
     assert model.heard[1][0]["role"] == "system"
     assert [m["role"] for m in model.heard[1][1:]] == ["user", "assistant", "user"]
@@ -272,21 +273,21 @@ def test_a_model_is_given_the_stage_and_the_history() -> None:
 
 def test_history_and_used_lines_stay_bounded() -> None:
     model = Scripted("嗯，我在听。")
-    companion = Companion(model=model)
+    companion = Companion(unannounced(), model)
     for turn in range(60):
         companion.reply(f"这是第{turn}句话", session="a")
     assert len(model.heard[-1]) <= companion.policy.memory.history + 2
 
 
 def test_a_moderate_concern_gets_a_pointer_to_an_adult_beside_the_models_words() -> None:
-    companion = Companion(model=Scripted("听起来你很委屈。"))
+    companion = Companion(unannounced(), Scripted("听起来你很委屈。"))
     reply = companion.reply("全班都不跟我玩，还撕我的本子", session="a")
     assert reply.text.startswith("听起来你很委屈。")
     assert [e.by for e in reply.events if isinstance(e, Said)][-1] == "policy"
 
 
 def test_a_policy_can_make_the_companion_stricter(companion: Companion) -> None:
-    strict = load_policy("default", {"risk": {"escalate_at": "moderate"}})
+    strict = unannounced({"risk": {"escalate_at": "moderate"}})
     message = "全班都不跟我玩，还撕我的本子"
     assert Companion(strict).reply(message, session="a").escalation is not None
     assert companion.reply(message, session="a").escalation is None

@@ -8,15 +8,16 @@ from typing import Literal
 
 import pytest
 
-from qiaoban_agent import Companion, Policy, load_policy
+from qiaoban_agent import Companion, Policy
 from qiaoban_agent.coaching.memory import MOST, Memory
 from qiaoban_agent.coaching.reading import Reader
 from qiaoban_agent.errors import MisuseError
 from qiaoban_agent.events import Event, Said
 from qiaoban_agent.models import Scripted
 from qiaoban_agent.session import Session
-from qiaoban_agent.store import MemoryStore, Store
+from qiaoban_agent.store import MemoryStore, Receipt, Store, Write
 from qiaoban_guards.policy.schema import Remembered
+from tests.policies import unannounced
 
 FACTS = ("叫我豆豆吧", "我最喜欢画画", "我今年八岁", "我跟老师说过了没用")
 ALL: tuple[Remembered, ...] = ("nickname", "age", "likes", "people", "things", "tried", "cause")
@@ -26,7 +27,7 @@ WAYS: tuple[Way, ...] = ("sync", "async", "stream", "interrupted")
 
 def policy(*names: Remembered, shipped: str = "default", across_sessions: bool = False) -> Policy:
     """A shipped policy that remembers these facts, within a session or between them."""
-    loaded = load_policy(shipped)
+    loaded = unannounced(shipped=shipped)
     memory = loaded.memory.model_copy(
         update={"remember": names, "across_sessions": across_sessions}
     )
@@ -36,29 +37,27 @@ def policy(*names: Remembered, shipped: str = "default", across_sessions: bool =
 ACROSS = policy(*ALL, across_sessions=True)
 
 
-class OwnStore:
-    """A store of the app's own: not the one in memory, and JSON is all it keeps."""
+class OwnStore(MemoryStore):
+    """A store of the app's own: not the one in memory, and JSON is all it keeps of a session."""
 
     def __init__(self) -> None:
-        self.sessions: dict[str, str] = {}
-        self.events: dict[str, list[Event]] = {}
+        super().__init__()
+        self.kept: dict[str, str] = {}
 
     def load(self, session: str, /) -> Session | None:
-        kept = self.sessions.get(session)
+        kept = self.kept.get(session)
         return None if kept is None else Session.model_validate_json(kept)
 
-    def save(self, session: str, state: Session, /) -> None:
-        self.sessions[session] = state.model_dump_json()
+    def commit(self, write: Write, /) -> None:
+        super().commit(write)
+        if write.state is not None:
+            self.kept[write.session] = write.state.model_dump_json()
+        if write.memory is not None:
+            self.kept[write.memory[0]] = write.memory[1].model_dump_json()
 
-    def record(self, session: str, event: Event, /) -> None:
-        self.events.setdefault(session, []).append(event)
-
-    def trail(self, session: str, /) -> tuple[Event, ...]:
-        return tuple(self.events.get(session, ()))
-
-    def forget(self, session: str, /) -> None:
-        self.sessions.pop(session, None)
-        self.events.pop(session, None)
+    def forget(self, session: str, at: float, /) -> Receipt:
+        self.kept.pop(session, None)
+        return super().forget(session, at)
 
 
 @pytest.fixture(params=["ours", "the app's"])
@@ -127,7 +126,7 @@ def test_facts_told_in_english_are_recalled() -> None:
         "I am 8 years old",
         "I already told my teacher and it didn't help",
     )
-    memory = tell(Companion("en-US"), told).recall("a")
+    memory = tell(Companion(unannounced(shipped="en-US")), told).recall("a")
     assert memory.nickname.lower() == "bean"
     assert memory.age == "5-8"
     assert memory.likes == ("drawing",)
@@ -139,24 +138,26 @@ def test_facts_told_in_english_are_recalled() -> None:
 def test_what_is_recalled_does_not_depend_on_who_waits_nor_who_stores(
     way: Way, store: Store
 ) -> None:
-    plain = tell(Companion()).recall("a")
-    assert tell(Companion(store=store), way=way).recall("a") == plain
+    plain = tell(Companion(unannounced())).recall("a")
+    assert tell(Companion(unannounced(), store=store), way=way).recall("a") == plain
 
 
 async def test_a_task_that_stops_reading_leaves_the_memory_complete(store: Store) -> None:
-    companion = Companion(store=store)
+    companion = Companion(unannounced(), store=store)
     for message in FACTS:
         events = companion.astream(message, session="a")
         async for event in events:
             if isinstance(event, Said):
                 break
         await events.aclose()  # type: ignore[attr-defined]
-    assert companion.recall("a") == tell(Companion()).recall("a")
+    assert companion.recall("a") == tell(Companion(unannounced())).recall("a")
 
 
 def test_a_models_words_change_nothing_that_is_remembered() -> None:
     model = Scripted("我在听，小星星。我最喜欢踢足球。")
-    assert tell(Companion(model=model)).recall("a") == tell(Companion()).recall("a")
+    assert tell(Companion(unannounced(), model)).recall("a") == tell(
+        Companion(unannounced())
+    ).recall("a")
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -194,10 +195,10 @@ def test_a_policy_that_remembers_nothing_remembers_nothing() -> None:
     ],
 )
 def test_a_message_with_personal_data_or_a_danger_adds_nothing(message: str) -> None:
-    assert tell(Companion(), (message,)).recall("a") == Memory()
-    known = tell(Companion(), FACTS[:3]).recall("a")
+    assert tell(Companion(unannounced()), (message,)).recall("a") == Memory()
+    known = tell(Companion(unannounced()), FACTS[:3]).recall("a")
     assert known.nickname
-    assert tell(Companion(), (*FACTS[:3], message)).recall("a") == known
+    assert tell(Companion(unannounced()), (*FACTS[:3], message)).recall("a") == known
 
 
 def test_of_each_kind_only_the_last_few_are_kept(companion: Companion) -> None:
@@ -240,8 +241,14 @@ def test_sessions_know_nothing_of_each_other(companion: Companion) -> None:
     assert companion.recall_child("豆") == Memory()
 
 
+def test_nothing_outlives_the_session_where_the_policy_says_so(store: Store) -> None:
+    companion = tell(Companion(policy(*ALL), store=store), child="豆")
+    assert companion.recall("a") != Memory()
+    assert companion.recall_child("豆") == Memory()
+
+
 def test_forget_erases_the_memory_of_a_session(store: Store) -> None:
-    companion = tell(Companion(store=store))
+    companion = tell(Companion(unannounced(), store=store))
     companion.forget("a")
     assert companion.recall("a") == Memory()
     tell(companion, ("你好",))
@@ -297,15 +304,21 @@ def test_only_what_the_policy_remembers_is_carried(name: Remembered) -> None:
     assert companion.recall("b").kept((name,)) == companion.recall("b") != Memory()
 
 
-def test_forget_child_erases_what_lasts_and_leaves_the_sessions(store: Store) -> None:
+def test_forget_child_erases_what_lasts_and_all_its_sessions(store: Store) -> None:
     companion = tell(Companion(ACROSS, store=store), child="豆")
-    before = companion.recall("a")
-    companion.forget_child("豆")
+    tell(companion, session="b", child="豆")
+    tell(companion, session="c", child="米")
+    tell(companion, session="d")
+    others = companion.recall("c"), companion.recall("d"), companion.recall_child("米")
+    assert companion.forget_child("豆").sessions == 3  # two, and what lasts
     assert companion.recall_child("豆") == Memory()
-    assert companion.recall("a") == before
-    tell(companion, ("你好",), "b", child="豆")
-    assert companion.recall("b") == Memory()
-    companion.forget_child("never seen")
+    for gone in ("a", "b"):
+        assert companion.recall(gone) == Memory()
+        assert [event.kind for event in companion.trail(gone)] == ["forgotten"]
+    assert (companion.recall("c"), companion.recall("d"), companion.recall_child("米")) == others
+    tell(companion, ("你好",), "e", child="豆")
+    assert companion.recall("e") == Memory()
+    assert companion.forget_child("never seen").sessions == 0
 
 
 def test_forgetting_a_session_leaves_what_lasts_of_the_child(store: Store) -> None:
@@ -341,7 +354,7 @@ def test_a_reader_that_fails_takes_nothing_from_the_memory(
 def test_a_stricter_policy_forgets_what_a_laxer_one_kept_even_in_a_masked_message() -> None:
     masked = "家住北京市海淀区中关村大街27号3单元502"
     store = MemoryStore()
-    tell(Companion(store=store))
+    tell(Companion(unannounced(), store=store))
     model = Scripted("我在听。")
     companion = tell(Companion(policy(), model, store=store), (masked,))
     assert companion.recall("a") == Memory()
@@ -367,14 +380,16 @@ def test_two_sessions_of_one_child_add_to_one_memory(store: Store) -> None:
     ],
 )
 def test_what_was_not_tried_is_not_remembered_as_tried(message: str) -> None:
-    assert tell(Companion(), (message,)).recall("a").tried == ()
+    assert tell(Companion(unannounced()), (message,)).recall("a").tried == ()
 
 
 @pytest.mark.parametrize("message", ["I'm eight", "I am nine years old", "I'm ten years old"])
 def test_an_age_in_english_words_is_understood(message: str) -> None:
-    assert tell(Companion("en-US"), (message,)).recall("a").age is not None
+    assert tell(Companion(unannounced(shipped="en-US")), (message,)).recall("a").age is not None
 
 
 def test_the_name_of_a_school_is_not_remembered() -> None:
-    memory = tell(Companion(), ("我在阳光小学三年级二班上学，我最喜欢画画",)).recall("a")
+    memory = tell(Companion(unannounced()), ("我在阳光小学三年级二班上学，我最喜欢画画",)).recall(
+        "a"
+    )
     assert "阳光小学" not in memory.model_dump_json()

@@ -17,6 +17,7 @@ import pytest
 
 from qiaoban_agent import Companion
 from qiaoban_guards.text import normalise
+from tests.policies import unannounced
 
 MESSAGES = [
     "我今天考砸了，不敢回家",
@@ -43,7 +44,7 @@ def timed(work: Callable[[], Any]) -> float:
 
 @pytest.mark.benchmark(group="turn")
 def test_a_whole_curated_turn(benchmark: Any) -> None:
-    companion = Companion()
+    companion = Companion(unannounced())
     messages = itertools.cycle(MESSAGES)
 
     def turn() -> None:
@@ -68,7 +69,7 @@ def test_turn_500_costs_no_more_than_turn_5() -> None:
     """The growth: the same eight messages early and late, the best of several sessions each."""
     early: dict[str, float] = {}
     late: dict[str, float] = {}
-    companion = Companion()
+    companion = Companion(unannounced())
     for number in range(4):
         messages = itertools.cycle(MESSAGES)
         for turn in range(1, 513):

@@ -10,26 +10,54 @@ from qiaoban_guards.text.sentences import CLOSERS, sentence_end
 _FINAL_PARTICLES = "吧呢啊哦呀啦嘛吗哈喔哟噢咯呗"
 
 
+_STEERING = dict.fromkeys(
+    (
+        *range(9),
+        11,
+        12,
+        *range(14, 32),
+        *range(0x7F, 0xA0),
+        0x061C,
+        0x200B,
+        0x200E,
+        0x200F,
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+        0xFEFF,
+    )
+)
+"""Characters that steer a screen: with them other words would be shown than were read."""
+
+
 class Segmenter:
     """Collects pieces and hands out whole sentences; how the text was cut changes nothing.
 
     Text without sentence ends is handed out in stretches of `longest` characters, once `overlap`
     more have come: a phrase that lies across the cut has then been seen whole, by whoever reads
-    `pending` along with the stretch.
+    `ahead` along with the stretch.
     """
 
     def __init__(self, longest: int, overlap: int) -> None:
         self._longest, self._overlap = longest, overlap
         self._text: str = ""
+        self._is_cut = False
 
     @property
     def pending(self) -> str:
         """What has come and was not handed out yet."""
         return self._text
 
+    @property
+    def ahead(self) -> str:
+        """What has to be read along with the sentence handed out last: nothing behind a whole one.
+
+        Behind a cut it is the overlap, however much more has come.
+        """
+        return self._text[: self._overlap] if self._is_cut else ""
+
     def feed(self, piece: str) -> Iterator[str]:
         """Take one piece; yield the sentences that are whole now."""
-        self._text += piece
+        self._text += piece.translate(_STEERING)
         yield from self._cut(final=False)
 
     def finish(self) -> Iterator[str]:
@@ -44,7 +72,8 @@ class Segmenter:
             end = sentence_end(self._text[: most + 1], 0, final=whole)
             if end is None and len(self._text) <= most:
                 return
-            if end is None or end > most:
+            self._is_cut = end is None or end > most
+            if end is None or self._is_cut:
                 end = self._longest
             sentence, self._text = self._text[:end], self._text[end:]
             yield sentence

@@ -2,84 +2,78 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-from qiaoban_guards.policy.schema import (
-    Language,
-    LengthRule,
-    OutputRule,
-    PatternRule,
-    QuestionsRule,
-)
-from qiaoban_guards.text import Text, normalise
-
-_REACH = 200
-"""Characters of what was said that are read again with each sentence; keeps the cost constant."""
-_QUESTIONS = re.compile(r"[?？]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """Where a sentence stands: what the child said, and what was said to it in this turn."""
-
-    child: str
-    said: str
-    language: Language
-    ahead: str = ""
-    """Text behind the sentence that has come already and is not judged yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a sentence.
-
-    `drop` leaves it out; `stop` ends the reply before it; `replace` ends the model's words, and
-    curated ones take their place.
-    """
-
-    action: Literal["allow", "drop", "stop", "replace"]
-    rule: str = ""
-    reason: str = ""
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the sentence may be shown."""
-        return self.action == "allow"
-
+from qiaoban_guards.output.checks import check_of
+from qiaoban_guards.output.classifier import ReplyClassifier
+from qiaoban_guards.output.passage import Passage, Spoken, Verdict
+from qiaoban_guards.policy.output import GRAVITY, ClassifierRule, OutputRule, PatternRule
+from qiaoban_guards.policy.schema import Policy
 
 ALLOW = Verdict("allow")
 
 
 class OutputRules:
-    """The policy's output rules, applied to one sentence at a time."""
+    """A policy's output rules, applied to one sentence at a time."""
 
-    def __init__(self, rules: Sequence[OutputRule]) -> None:
-        # A rule that replaces outranks one that merely drops.
-        self._rules = sorted(rules, key=lambda rule: rule.action != "replace")
+    def __init__(
+        self,
+        rules: Sequence[OutputRule],
+        *,
+        spare: Sequence[str] = (),
+        classifier: ReplyClassifier | None = None,
+    ) -> None:
+        """`spare` are numbers that are nobody's personal data: the policy's own helplines.
+
+        `classifier` is the embedded one unless another is given.
+        """
+        self.classifier = classifier or ReplyClassifier.shipped()
+        self._checks = [check_of(rule, spare) for rule in rules]
+
+    @classmethod
+    def of(cls, policy: Policy, classifier: ReplyClassifier | None = None) -> OutputRules:
+        """The rules of a policy, its forbidden personas among them."""
+        rules = [*policy.output.rules, *_against_personas(policy)]
+        numbers = [line.number for line in policy.helplines]
+        return cls(rules, spare=numbers, classifier=classifier)
+
+    @classmethod
+    def for_curated(cls, policy: Policy) -> OutputRules:
+        """The same without the classifier, for lines that were written and read beforehand."""
+        written = [rule for rule in policy.output.rules if not isinstance(rule, ClassifierRule)]
+        rules = [*written, *_against_personas(policy)]
+        return cls(rules, spare=[line.number for line in policy.helplines])
 
     def judge(self, sentence: str, spoken: Spoken) -> Verdict:
-        """Whether `sentence` may follow what was said; the first rule broken decides."""
-        said = spoken.said[-_REACH:]
-        text = normalise(said + sentence + spoken.ahead)
-        for rule in self._rules:
-            if _is_broken(rule, sentence, spoken, text, len(said)):
-                return Verdict(rule.action, rule.id, rule.reason)
-        return ALLOW
+        """Whether `sentence` may follow what was said; the gravest rule broken decides."""
+        passage = Passage(sentence, spoken, self.classifier)
+        broken = [found for check in self._checks for found in check(passage)]
+        scores = passage.scores if "scores" in vars(passage) else {}
+        if not broken:
+            return Verdict("allow", scores=scores)
+        broken.sort(key=lambda found: GRAVITY.index(found.action))
+        first = broken[0]
+        return Verdict(
+            action=first.action,
+            rule=first.rule,
+            reason=first.reason,
+            harm=first.harm,
+            start=first.start,
+            end=first.end,
+            broken=tuple(broken),
+            scores=scores,
+        )
 
 
-def _is_broken(
-    rule: OutputRule, sentence: str, spoken: Spoken, text: Text, said_length: int
-) -> bool:
-    match rule:
-        case PatternRule():
-            sentence_ends = said_length + len(sentence)
-            spans = (text.span(hit.start, hit.end) for hit in rule.pattern.hits(text.plain))
-            return any(start < sentence_ends and end > said_length for start, end in spans)
-        case QuestionsRule():
-            return len(_QUESTIONS.findall(spoken.said + sentence)) > rule.most
-        case LengthRule():
-            most = rule.most.get(spoken.language)
-            return most is not None and len(spoken.said + sentence) > most
+def _against_personas(policy: Policy) -> list[OutputRule]:
+    return [
+        PatternRule(
+            id=f"persona.{persona.id}",
+            action=persona.action,
+            reason=f"never poses as {persona.say.get('en', persona.id)}",
+            harm=persona.harm,
+            any=persona.any,
+            **{"except": persona.except_},
+        )
+        for persona in policy.personas.forbidden
+    ]

@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 from qiaoban_guards.documents import Frozen, load
+from qiaoban_guards.harms import Harm
 from qiaoban_guards.risk.session import Evidence, SessionRisk
 from qiaoban_guards.risk.taxonomy import Category
 
@@ -23,6 +24,8 @@ class _Phrases(Frozen):
     line: str
     open: str
     fading: str
+    model: str
+    harms: Mapping[Harm, str]
 
 
 class _Explanations(Frozen):
@@ -49,6 +52,18 @@ def explain(risk: SessionRisk, language: str = "zh") -> str:
         pieces=phrases.join.join(pieces) or phrases.levels[risk.high_water.label],
         state=phrases.open if risk.open else phrases.fading,
     )
+
+
+def name_of(harm: Harm, language: str = "zh") -> str:
+    """A kind of harm in words."""
+    phrases = _explanations().en if language == "en" else _explanations().zh
+    return phrases.harms[harm]
+
+
+def describe_model(harm: Harm, language: str = "zh") -> str:
+    """What a model wanted to do to the child, in one line for an adult."""
+    phrases = _explanations().en if language == "en" else _explanations().zh
+    return phrases.model.format(harm=phrases.harms[harm])
 
 
 def _piece(category: Category, items: list[Evidence], phrases: _Phrases) -> str:

@@ -115,6 +115,7 @@ def test_what_cannot_be_used_is_told_before_anything_is_judged(tmp_path: Path) -
         ((file, "--output", tmp_path / "no" / "out"), "is not a folder"),
         ((file, "--plot", tmp_path / "p.png"), "--plot needs --evaluate"),
         ((file, "--jobs", "0"), "'--jobs'"),
+        ((file, "--policy", "default"), "--policy needs --reply"),
         ((tmp_path,), "is a directory"),
     ]:
         done = guard(*arguments)
@@ -130,7 +131,13 @@ def test_an_evaluation_shows_a_table_and_draws_a_plot(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr.decode()
     assert len(answers(done.stdout)) == 3
     table = done.stderr.decode()
-    for words in ("overall", "self_harm", "1.000 [0.342–1.000]", "without its category"):
+    for words in (
+        "overall",
+        "self_harm",
+        "1.000 [0.342–1.000]",
+        "the right kind",
+        "labelled without a kind",
+    ):
         assert words in table
     assert (tmp_path / "asked.jsonl.confusion.png").read_bytes().startswith(b"\x89PNG")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import pytest
@@ -10,17 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qiaoban_agent import Companion, Emotion, Policy, Stage, load_policy
+from qiaoban_agent.coaching.acts import CoachingAct
 from qiaoban_agent.coaching.content import Content
 from qiaoban_agent.coaching.memory import AGE_BANDS, AgeBand, Memory
 from qiaoban_agent.coaching.prompt import messages_for
 from qiaoban_agent.coaching.steering import NEVER, Fault
 from qiaoban_agent.coaching.tracker import MINIMAL_BEFORE_A_CHOICE, Coaching
 from qiaoban_agent.models import Message, Scripted
+from qiaoban_guards.harms import Harm
 from qiaoban_guards.policy.schema import Remembered
+from qiaoban_guards.risk.explain import name_of
 
 Lang = Literal["zh", "en"]
 LANGUAGES: tuple[Lang, ...] = ("zh", "en")
-FAULTS: tuple[Fault, ...] = (*NEVER, "second_question")
+Written = CoachingAct | Literal["second_question", "form"]
+FAULTS: tuple[Written, ...] = (*NEVER, "second_question", "form")
 FULL = Memory(
     nickname="豆豆",
     age="5-8",
@@ -39,13 +43,22 @@ def system(
     memory: Memory,
     *,
     careful: bool = False,
+    personas: Sequence[str] = (),
     correction: Fault | None = None,
     said: str = "",
 ) -> str:
     """The system message, which is the only one where there is no history."""
     content = Content.shipped(language)
     messages = messages_for(
-        content, coaching, memory, (), careful=careful, correction=correction, said=said
+        content,
+        coaching,
+        memory,
+        (),
+        careful=careful,
+        language=language,
+        personas=personas,
+        correction=correction,
+        said=said,
     )
     assert [message["role"] for message in messages] == ["system"]
     return messages[0]["content"]
@@ -131,13 +144,33 @@ def test_carefulness_is_told_only_with_a_concern(language: Lang) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_retry_is_told_its_fault_last_and_what_was_heard(language: Lang, fault: Fault) -> None:
+def test_a_retry_is_told_its_fault_last_and_what_was_heard(language: Lang, fault: Written) -> None:
     prompts = Content.shipped(language).prompts
     told = system(language, Coaching(), FULL, correction=fault).splitlines()
     assert told[-1] == prompts.corrections[fault]
     told = system(language, Coaching(), FULL, correction=fault, said="嗯。").splitlines()
     assert told[-2:] == [prompts.corrections[fault], prompts.said_already + "嗯。"]
     assert prompts.said_already not in system(language, Coaching(), FULL, said="嗯。")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("harm", list(Harm))
+def test_a_retry_is_told_the_harm_by_its_name_in_the_childs_language(
+    language: Lang, harm: Harm
+) -> None:
+    correction = Content.shipped(language).prompts.corrections["harm"]
+    told = system(language, Coaching(), FULL, correction=harm).splitlines()
+    assert told[-1] == correction.format(harm=name_of(harm, language))
+    assert "{" not in told[-1]
+    assert name_of(harm, "zh") != name_of(harm, "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whom_it_must_not_play_is_told_on_one_line(language: Lang) -> None:
+    prompts = Content.shipped(language).prompts
+    told = system(language, Coaching(), Memory(), personas=["A", "B"]).splitlines()
+    assert told[-1] == prompts.never_pose + "A" + prompts.known["between"] + "B"
+    assert prompts.never_pose not in system(language, Coaching(), Memory())
 
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=9)
@@ -148,7 +181,8 @@ def test_the_conversation_follows_the_system_message_as_it_is(
     history: list[tuple[Literal["user", "assistant"], str]],
 ) -> None:
     said = [Message(role=role, content=content) for role, content in history]
-    messages = messages_for(Content.shipped("zh"), Coaching(), FULL, said, careful=False)
+    content = Content.shipped("zh")
+    messages = messages_for(content, Coaching(), FULL, said, careful=False, language="zh")
     assert messages[0]["role"] == "system"
     assert messages[1:] == said
 

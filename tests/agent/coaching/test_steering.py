@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qiaoban_agent import Companion, Policy, Reply, Stage, load_policy
+from qiaoban_agent import Companion, Policy, Reply, Stage
 from qiaoban_agent.coaching.acts import CoachingAct
 from qiaoban_agent.coaching.classifier import CoachingClassifier
 from qiaoban_agent.coaching.content import Content
@@ -20,8 +20,9 @@ from qiaoban_agent.events import Degraded, Said, Withheld
 from qiaoban_agent.models import AsyncScripted, Scripted
 from qiaoban_agent.models.scripted import Script
 from qiaoban_agent.store import MemoryStore
-from qiaoban_guards.policy.schema import PatternRule
+from qiaoban_guards.policy.output import LengthRule, Personas, QuestionsRule
 from qiaoban_guards.text import split_sentences
+from tests.policies import unannounced
 
 Lang = Literal["zh", "en"]
 LANGUAGES: tuple[Lang, ...] = ("zh", "en")
@@ -268,18 +269,20 @@ FAULTY: dict[tuple[Lang, Fault], tuple[str, ...]] = {
     for (language, fault), texts in WRITTEN.items()
 }
 """Those that the recogniser is sure of: with them it is shown what becomes of a fault."""
+FORM = (QuestionsRule, LengthRule)
 ONE_OF_EACH = [(language, fault, FAULTY[language, fault][0]) for language, fault in FAULTY]
 ALL = [(language, fault, text) for (language, fault), texts in FAULTY.items() for text in texts]
 
 
 @cache
 def policy(language: Lang, *, patterns: bool = False) -> Policy:
-    """The shipped policy; without its patterns, which would withhold some sentences first."""
-    shipped = load_policy("default" if language == "zh" else "en-US")
+    """The shipped policy; of its rules only those of form, as others would come first."""
+    shipped = unannounced(shipped="default" if language == "zh" else "en-US")
     if patterns:
         return shipped
-    rules = tuple(rule for rule in shipped.output.rules if not isinstance(rule, PatternRule))
-    return shipped.model_copy(update={"output": shipped.output.model_copy(update={"rules": rules})})
+    rules = tuple(rule for rule in shipped.output.rules if isinstance(rule, FORM))
+    output = shipped.output.model_copy(update={"rules": rules})
+    return shipped.model_copy(update={"output": output, "personas": Personas()})
 
 
 def answer(

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import pytest
 
-from qiaoban_agent import Companion, load_policy
+from qiaoban_agent import Companion
 from qiaoban_agent.events import Degraded, Said
+from tests.policies import unannounced
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
-QUICK = load_policy("default", {"deadlines": {"first_words": 2, "next_words": 0.3}})
+QUICK = unannounced({"deadlines": {"first_words": 2, "next_words": 0.3}})
 
 
 class _Server(ThreadingHTTPServer):
@@ -90,7 +91,7 @@ def test_a_server_that_fails_leaves_the_child_answered(server: _Server, behaviou
 def test_a_langchain_chat_model() -> None:
     fake = pytest.importorskip("langchain_core.language_models.fake_chat_models")
     model = fake.FakeListChatModel(responses=["我听到了。你还好吗？"])
-    reply = Companion(model=model).reply("我好难过", session="a")
+    reply = Companion(unannounced(), model).reply("我好难过", session="a")
     assert reply.text == "我听到了。你还好吗？"
     assert {e.by for e in reply.events if isinstance(e, Said)} == {"model"}
 

@@ -10,6 +10,7 @@ import pytest
 from qiaoban_agent import Companion
 from qiaoban_agent.errors import MissingExtraError, ModelError
 from qiaoban_agent.models import Scripted, model_from
+from tests.policies import unannounced
 
 HIDE = """
 import sys
@@ -65,5 +66,5 @@ def test_names_and_objects() -> None:
 
 
 def test_a_bare_string_is_said_every_turn() -> None:
-    companion = Companion(model=Scripted("我在听。"))
+    companion = Companion(unannounced(), Scripted("我在听。"))
     assert [companion.reply("嗯嗯呀", session="a").text for _ in range(3)] == ["我在听。"] * 3

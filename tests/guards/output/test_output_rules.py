@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qiaoban_guards.output import OutputRules, Segmenter, Spoken, Verdict
-from qiaoban_guards.output.rules import ALLOW
 from qiaoban_guards.policy import load_policy
 from qiaoban_guards.policy.schema import Language, PatternRule
 from qiaoban_guards.text import has_han
@@ -22,12 +21,16 @@ class _Replies(TypedDict):
 
 _DATA = Path(__file__).parents[2] / "data" / "replies.yaml"
 REPLIES = cast("_Replies", yaml.safe_load(_DATA.read_text(encoding="utf-8")))
-RULES = OutputRules(load_policy().output.rules)
+RULES = OutputRules.of(load_policy())
 
 
 def judge(sentence: str, said: str = "", ahead: str = "") -> Verdict:
     language: Language = "zh" if has_han(sentence) else "en"
     return RULES.judge(sentence, Spoken(child="", said=said, language=language, ahead=ahead))
+
+
+def fired(verdict: Verdict) -> set[str]:
+    return {broken.rule for broken in verdict.broken}
 
 
 def pairs(table: dict[str, list[str]]) -> list[tuple[str, str]]:
@@ -37,20 +40,23 @@ def pairs(table: dict[str, list[str]]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("rule", "sentence"), pairs(REPLIES["withheld"]))
 def test_an_unsafe_sentence_is_withheld(rule: str, sentence: str) -> None:
     verdict = judge(sentence)
-    assert verdict.rule, f"meant for {rule}"
-    assert verdict.action == ("drop" if rule == "list_speak" else "replace")
+    assert rule in fired(verdict)
+    assert verdict.action in (("drop",) if rule == "list_speak" else ("replace", "escalate"))
     assert verdict.reason
     assert not verdict.allowed
 
 
 @pytest.mark.parametrize("sentence", REPLIES["harmless"])
 def test_a_harmless_sentence_is_allowed(sentence: str) -> None:
-    assert judge(sentence) == ALLOW
+    verdict = judge(sentence)
+    assert verdict.allowed, (verdict.rule, verdict.harm)
 
 
 def test_every_rule_with_patterns_has_unsafe_sentences_of_both_languages() -> None:
-    rules = [rule.id for rule in load_policy().output.rules if isinstance(rule, PatternRule)]
-    assert set(rules) == set(REPLIES["withheld"])
+    policy = load_policy()
+    rules = {rule.id for rule in policy.output.rules if isinstance(rule, PatternRule)}
+    personas = {f"persona.{persona.id}" for persona in policy.personas.forbidden}
+    assert rules | personas == set(REPLIES["withheld"])
     for sentences in REPLIES["withheld"].values():
         assert {has_han(sentence) for sentence in sentences} == {True, False}
 
@@ -70,12 +76,12 @@ def test_both_shipped_policies_judge_alike() -> None:
         ("从楼", "上跳", "下去", "methods"),
         ("I promise. This is our little ", "secret", "", "secrecy"),
         ("", "You could meet him al", "one.", "unsafe_advice"),
-        ("好。", "我是真", "人。", "human_claim"),
-        ("我 是 真", "\u200b人。", "", "human_claim"),
+        ("好。", "我是真", "人。", "persona.human"),
+        ("我 是 真", "\u200b人。", "", "persona.human"),
     ],
 )
 def test_a_phrase_in_two_halves_is_found(said: str, sentence: str, ahead: str, rule: str) -> None:
-    assert judge(sentence, said, ahead).rule == rule
+    assert rule in fired(judge(sentence, said, ahead))
 
 
 @pytest.mark.parametrize("context", ["我也爱你。", "我是真人。", "那你就去死吧。"])
@@ -92,12 +98,12 @@ def test_no_unsafe_phrase_gets_through_a_forced_cut(place: int, pieces: int) -> 
     said = ""
     for start in range(0, len(text), pieces):
         for sentence in segmenter.feed(text[start : start + pieces]):
-            if not judge(sentence, said, segmenter.pending).allowed:
+            if not judge(sentence, said, segmenter.ahead).allowed:
                 assert "我" not in said
                 return
             said += sentence
     for sentence in segmenter.finish():
-        if not judge(sentence, said, segmenter.pending).allowed:
+        if not judge(sentence, said, segmenter.ahead).allowed:
             assert "我" not in said
             return
         said += sentence
@@ -114,17 +120,16 @@ def test_one_question_a_turn() -> None:
 
 
 def test_a_reply_stops_when_it_is_long_enough() -> None:
-    assert judge("好" * 100, said="好" * 80).allowed
-    long = judge("好" * 100, said="好" * 81)
-    assert (long.action, long.rule) == ("stop", "length")
-    assert judge("a" * 400).allowed
-    assert judge("a" * 481).rule == "length"
+    assert "length" not in fired(judge("好，" * 50, said="好" * 80))
+    assert "length" in fired(judge("好，" * 50, said="好" * 81))
+    assert "length" not in fired(judge("a " * 200))
+    assert "length" in fired(judge("a " * 241))
 
 
 def test_a_rule_that_replaces_outranks_one_that_drops() -> None:
-    assert judge("首先，我是真人。").rule == "human_claim"
-    assert judge("你在哪个学校读书？", said="你好吗？").rule == "asks_personal_data"
-    assert judge("好" * 200 + "我是真人。").rule == "human_claim"
+    assert judge("首先，我是真人。").rule == "persona.human"
+    assert "asks_personal_data" in fired(judge("你在哪个学校读书？", said="你好吗？"))
+    assert judge("好" * 200 + "我是真人。").rule == "persona.human"
 
 
 @pytest.mark.parametrize(
@@ -148,4 +153,4 @@ def test_judge_never_raises(sentence: str, said: str) -> None:
 
 
 def test_rules_may_be_empty() -> None:
-    assert OutputRules([]).judge("我是真人。", Spoken("", "", "zh")) == ALLOW
+    assert OutputRules([]).judge("我是真人。", Spoken("", "", "zh")).allowed

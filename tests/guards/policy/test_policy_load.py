@@ -136,7 +136,9 @@ def test_extending_oneself_by_another_path_is_an_error(tmp_path: Path) -> None:
 def test_an_unknown_policy_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(DocumentError, match=r"did you mean 'default'\?"):
         load_policy("defualt")
-    assert "one of default, en-US" in str(_refused("extends: en-UK\n"))
+    refused = str(_refused("extends: en-UK\n"))
+    assert "one of cn-school, default, en-US" in refused
+    assert "did you mean 'en-US'?" in refused
 
 
 def test_a_parent_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -191,7 +193,7 @@ def test_remove_no_removes_nothing() -> None:
         ),
         (
             "output:\n  rules:\n    - {id: romance, reson: x}",
-            "output.rules.2.pattern.reson",
+            f"output.rules.{_rules(load_policy()).index('romance')}.reson",
             4,
             21,
             "did you mean 'reason'?",
@@ -238,12 +240,12 @@ def test_a_wrong_key_in_a_list_of_the_parent_is_placed_in_the_parent(tmp_path: P
     ("text", "problem"),
     [
         ("risk: {escalate_at: hihg}", "levels are none, low, moderate, high, imminent"),
-        ("risk: {responses: {hihg: coach}}", "'hihg' is not a risk level"),
-        ("risk: {categories: {privacy: {hi: redirect}}}", "'hi' is not a risk level"),
+        ("risk: {responses: {hihg: coach}}", "'hihg' is no level"),
+        ("risk: {categories: {privacy: {hi: redirect}}}", "'hi' is no level"),
         ("risk: {categories: {privasy: {low: redirect}}}", "privasy"),
         ("risk: {responses: {high: careful}}", "never by a model"),
         ("risk: {categories: {bullying: {high: coach}}}", "never by a model"),
-        ("risk: {session: {weights: {hihg: 3}}}", "give a number for each of"),
+        ("risk: {session: {weights: {hihg: 3}}}", "'hihg' is no level"),
         ("risk: {session: {half_life: 0}}", "greater than 0"),
         ("helplines: [{id: police, remove: true}]", "lack a line of kind emergency"),
         ("helplines: [{id: ambulance, remove: true}]", "lack a line of kind medical"),
@@ -251,7 +253,7 @@ def test_a_wrong_key_in_a_list_of_the_parent_is_placed_in_the_parent(tmp_path: P
         ("helplines: [{id: police, say: {zh: 警察}}]", "say lacks the number 110 in zh"),
         ("words: {zh: {crisis: {violence.victm: [a]}}}", "neither 'any' nor a category"),
         ("words: {zh: {crisis: {abuse: []}}}", "at least 1"),
-        ("audience: {language: fr}", "'zh' or 'en'"),
+        ("audience: {language: fr}", "none of zh, en"),
         ("output: {rules: [{id: romance, any: ['亲(']}]}", "'亲('"),
         ("output: {rules: [{id: x, kind: patern, reason: y, any: [a]}]}", "'patern'"),
         ("title: A\ntitle: B", "'title' stands here twice"),
