@@ -29,6 +29,11 @@ _STEERING = dict.fromkeys(
 """Characters that steer a screen: with them other words would be shown than were read."""
 
 
+def visible(text: str) -> str:
+    """A text without the characters that would make a screen show something else."""
+    return text.translate(_STEERING)
+
+
 class Segmenter:
     """Collects pieces and hands out whole sentences; how the text was cut changes nothing.
 
@@ -57,7 +62,7 @@ class Segmenter:
 
     def feed(self, piece: str) -> Iterator[str]:
         """Take one piece; yield the sentences that are whole now."""
-        self._text += piece.translate(_STEERING)
+        self._text += visible(piece)
         yield from self._cut(final=False)
 
     def finish(self) -> Iterator[str]:

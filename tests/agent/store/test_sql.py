@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from qiaoban_agent.errors import MisuseError
 from qiaoban_agent.escalation.case import Case, Delivery
@@ -211,8 +211,15 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_not_there_is_an_error_and_no_wait(tmp_path: Path) -> None:
-    with pytest.raises(OperationalError):
+    with pytest.raises(StoreError, match="out of reach"):
         SqlStore(f"postgresql://nobody@/none?host={tmp_path}")
+
+
+def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no database", encoding="utf-8")
+    with pytest.raises(StoreError, match="no database of qiaoban-agent"):
+        SqlStore(str(path))
 
 
 def test_a_path_names_a_store(tmp_path: Path) -> None:
