@@ -73,7 +73,7 @@ def heard(
 
 def told(presence: Presence, kind: NoticeKind, at: float) -> Presence:
     """Take in that a notice was said."""
-    if kind == "disclosure":
+    if kind in ("disclosure", "handed_back"):  # both say that an AI speaks
         return presence.model_copy(update={"disclosed": at})
     if kind == "break":
         return presence.model_copy(update={"paused": at})

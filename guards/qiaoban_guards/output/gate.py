@@ -92,5 +92,7 @@ def is_complete(sentence: str) -> bool:
     return (
         bare[-1] in _FINAL_PARTICLES
         or bare[-1] in "。！？!?….~～"
+        or sentence.endswith("\n")
+        or sentence.rstrip()[-1] in "）)】》」』”’"
         or unicodedata.category(bare[-1]) in ("So", "Sk", "Mn", "Cf")
     )

@@ -33,7 +33,7 @@ class OutputRules:
     @classmethod
     def of(cls, policy: Policy, classifier: ReplyClassifier | None = None) -> OutputRules:
         """The rules of a policy, its forbidden personas among them."""
-        rules = [*policy.output.rules, *_against_personas(policy)]
+        rules = [*_against_personas(policy), *policy.output.rules]
         numbers = [line.number for line in policy.helplines]
         return cls(rules, spare=numbers, classifier=classifier)
 
@@ -41,7 +41,7 @@ class OutputRules:
     def for_curated(cls, policy: Policy) -> OutputRules:
         """The same without the classifier, for lines that were written and read beforehand."""
         written = [rule for rule in policy.output.rules if not isinstance(rule, ClassifierRule)]
-        rules = [*written, *_against_personas(policy)]
+        rules = [*_against_personas(policy), *written]
         return cls(rules, spare=[line.number for line in policy.helplines])
 
     def judge(self, sentence: str, spoken: Spoken) -> Verdict:

@@ -36,7 +36,7 @@ def sentence_end(text: str, start: int, *, final: bool) -> int | None:
     """
     position, length = start, len(text)
     while position < length:
-        if not _ends_here(text, position, final=final):
+        if not _ends_here(text, position, final=final) or _numbers(text, start, position):
             position += 1
             continue
         position += 1
@@ -55,6 +55,11 @@ def _ends_here(text: str, position: int, *, final: bool) -> bool:
     following = text[position + 1 : position + 2]
     # A full stop inside 3.5 or example.com ends nothing; several are an ellipsis.
     return final if not following else following.isspace() or following in CLOSERS + "."
+
+
+def _numbers(text: str, start: int, position: int) -> bool:
+    """Whether the full stop is that of a list's number: `1. ` ends nothing."""
+    return text[position] == "." and text[start:position].strip().isdigit()
 
 
 def _belongs_to_the_end(text: str, position: int) -> bool:
