@@ -112,7 +112,7 @@ class ReplyClassifier:
 
     def thresholds(self, reply: Text) -> ReplyThresholds:
         """The thresholds of the language that a reply is in."""
-        return self._thresholds[_language(reply)]
+        return self._thresholds[self._language(reply)]
 
     def read(
         self, child: Text, risk: Risk, reply: Text, *, whole: bool = False
@@ -121,7 +121,7 @@ class ReplyClassifier:
 
         Whether a danger is passed over is only told of a `whole` reply.
         """
-        language = _language(reply)
+        language = self._language(reply)
         clues = list(self._lexicons[language].clues(reply, child.plain))
         index = model_input(child, risk, reply, clues)
         harmful, ignored, *shares = self._models[language].probabilities(index).tolist()
@@ -135,9 +135,10 @@ class ReplyClassifier:
         scores[Harm.RISK_IGNORED] = ignored if whole else 0.0
         return scores
 
-
-def _language(reply: Text) -> Language:
-    return "zh" if has_han(reply.plain) else "en"
+    def _language(self, reply: Text) -> Language:
+        """The language of a reply; of a classifier that knows one only, that one."""
+        language: Language = "zh" if has_han(reply.plain) else "en"
+        return language if language in self._models else next(iter(self._models))
 
 
 def gravity(risk: Risk) -> str:

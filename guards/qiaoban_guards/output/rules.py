@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from qiaoban_guards.harms import Harm
 from qiaoban_guards.output.checks import check_of
 from qiaoban_guards.output.classifier import ReplyClassifier
 from qiaoban_guards.output.passage import Passage, Spoken, Verdict
@@ -48,7 +49,8 @@ class OutputRules:
         """Whether `sentence` may follow what was said; the gravest rule broken decides."""
         passage = Passage(sentence, spoken, self.classifier)
         broken = [found for check in self._checks for found in check(passage)]
-        scores = passage.scores if "scores" in vars(passage) else {}
+        empty: Mapping[Harm, float] = {}
+        scores = passage.scores if "scores" in vars(passage) else empty
         if not broken:
             return Verdict("allow", scores=scores)
         broken.sort(key=lambda found: GRAVITY.index(found.action))
@@ -65,15 +67,14 @@ class OutputRules:
         )
 
 
-def _against_personas(policy: Policy) -> list[OutputRule]:
-    return [
-        PatternRule(
-            id=f"persona.{persona.id}",
-            action=persona.action,
-            reason=f"never poses as {persona.say.get('en', persona.id)}",
-            harm=persona.harm,
-            any=persona.any,
-            **{"except": persona.except_},
-        )
-        for persona in policy.personas.forbidden
-    ]
+def _against_personas(policy: Policy) -> Iterator[OutputRule]:
+    for persona in policy.personas.forbidden:
+        rule = {
+            "id": f"persona.{persona.id}",
+            "action": persona.action,
+            "reason": f"never poses as {persona.say.get('en', persona.id)}",
+            "harm": persona.harm,
+            "any": persona.any,
+            "except": persona.except_,
+        }
+        yield PatternRule.model_validate(rule)

@@ -63,7 +63,7 @@ class ClassifierRule(_OutputRule):
     kind: Literal["classifier"] = "classifier"
     ignore: tuple[Harm, ...] = ()
     strictness: Annotated[float, Field(gt=0, le=10)] = 1.0
-    actions: FrozenMapping[Harm, Action] = Field(default_factory=dict)
+    actions: FrozenMapping[Harm, Action] = Field(default_factory=dict[Harm, Action])
 
 
 class ActsRule(_OutputRule):

@@ -39,7 +39,7 @@ def test_a_pattern_may_depend_on_what_the_child_said(child: str, allowed: bool) 
 
 
 def test_a_pattern_may_need_something_in_the_message() -> None:
-    rule = {"kind": "pattern", "any": ["没事的"], "needs": ["打我"]}
+    rule: dict[str, Any] = {"kind": "pattern", "any": ["没事的"], "needs": ["打我"]}
     assert judge("没事的。", "我考砸了", **rule).allowed
     assert not judge("没事的。", "哥哥打我", **rule).allowed
 
@@ -64,12 +64,12 @@ def test_the_span_is_that_of_the_sentence() -> None:
     ],
 )
 def test_numbers_are_personal_but_for_the_helplines(sentence: str, allowed: bool) -> None:
-    rule = {"kind": "personal_data", "kinds": ["phone", "email"]}
+    rule: dict[str, Any] = {"kind": "personal_data", "kinds": ["phone", "email"]}
     assert judge(sentence, **rule).allowed is allowed
 
 
 def test_an_act_is_held_against_a_sentence() -> None:
-    rule = {"kind": "acts", "acts": ["promise"]}
+    rule: dict[str, Any] = {"kind": "acts", "acts": ["promise"]}
     assert judge("好的。", **rule).rule == "one"
 
 
