@@ -191,9 +191,9 @@ def _problem(
 
 
 def _not_a_key(wrong: str, names: set[str], missing: Iterable[str] = ()) -> str:
-    """`missing` are names that are not there yet: one of them that is very near was meant."""
+    """`missing` are names that are not there yet: one of them that is near was meant."""
     listed = f"; keys here are {', '.join(sorted(names))}" if names else ""
-    near = nearest(wrong, missing, cutoff=0.75) or nearest(wrong, names)
+    near = nearest(wrong, missing, cutoff=0.66) or nearest(wrong, names)
     return f"{wrong!r} is not a key here" + (near or listed)
 
 
