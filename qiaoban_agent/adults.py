@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from qiaoban_agent.care import Care
 from qiaoban_agent.errors import MisuseError
-from qiaoban_agent.escalation.case import Case, Delivery, Status
+from qiaoban_agent.escalation.case import Case, Status
 from qiaoban_agent.events import Acknowledged, Event, HandedBack, Said, TakenOver
 from qiaoban_agent.session import Session
 from qiaoban_agent.store import Write
@@ -121,7 +121,6 @@ class Adults:
         *,
         state: Session | None = None,
         case: Case | None = None,
-        deliveries: tuple[Delivery, ...] = (),
     ) -> None:
         care = self._care
         known = state or care.store.load(session) or Session()
@@ -136,7 +135,6 @@ class Adults:
                 ),
                 state=state,
                 case=case,
-                deliveries=deliveries,
             )
         )
         if case is not None:

@@ -12,6 +12,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 pytest.importorskip("sqlalchemy")
+
+from qiaoban_agent.store import SqlStore
+from qiaoban_agent.store.chain import verify
+
 MESSAGES = ("我今天考砸了", "同桌不理我了", "小金鱼死了", "我画了一只恐龙", "妈妈带我去公园")
 SECONDS = 3.0
 
@@ -51,4 +55,8 @@ def test_durable_turns(
             f"\ndurable turns a second, two processes on one SQLite file: {durable:.0f}; "
             f"in memory {memory:.0f} (ratio {durable / memory:.2f})\n"
         )
-    assert durable > 0
+    store = SqlStore(str(tmp_path / "turns.db"))
+    finished = sum(record.kind == "finished" for record in store.audit())
+    assert finished > durable * SECONDS, "every turn that was counted is in the store"
+    assert verify(store).ok
+    store.close()
