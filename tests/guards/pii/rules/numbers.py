@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from importlib import import_module
 
 from hypothesis import strategies as st
 
-from qiaoban_guards.pii.finder import Finder
 from qiaoban_guards.pii.kinds import Kind
-from qiaoban_guards.pii.rule import Rule
+from tests.guards.pii.rules.trials import Trial
 
-_MODULES = ("phones", "identity", "cards", "accounts", "web", "vehicles", "secrets")
-RULES: tuple[Rule, ...] = tuple(
-    rule for name in _MODULES for rule in import_module(f"qiaoban_guards.pii.rules.{name}").rules()
-)
-FINDER = Finder(frozenset(Kind), RULES)
+NUMBERS = Trial("phones", "identity", "cards", "accounts", "web", "vehicles", "secrets")
+found = NUMBERS.found
 HAN_DIGITS = str.maketrans("0123456789", "零幺二三四五六七八九")
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 
@@ -37,11 +32,6 @@ spellings: st.SearchStrategy[Spelling] = st.sampled_from([_as_typed, _in_han, _i
 """How a child writes digits."""
 han = st.text(st.sampled_from("我妈说好的呀他喜欢吃饭和跑着玩哦，。！"), max_size=12)
 """Han text that speaks of no number."""
-
-
-def found(text: str) -> list[tuple[str, str]]:
-    """Kind and value of everything that these rules find."""
-    return [(entity.kind.value, text[entity.start : entity.end]) for entity in FINDER.find(text)]
 
 
 def of(kind: Kind, values: Iterable[str]) -> list[tuple[str, str]]:

@@ -1,22 +1,17 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from personal_data_rows import unmarked
 
-from qiaoban_guards.pii.finder import Finder
 from qiaoban_guards.pii.kinds import Kind
-from qiaoban_guards.pii.rules import english_numbers, english_phones
+from qiaoban_guards.pii.rules import english_phones
+from tests.guards.pii.rules.trials import Trial, assert_linear
 
-FINDER = Finder(frozenset(Kind), english_numbers.rules())
-
-
-def found(text: str) -> list[tuple[Kind, str]]:
-    return [(entity.kind, text[entity.start : entity.end]) for entity in FINDER.find(text)]
+TRIAL = Trial("english_numbers")
+found, found_and_marked = TRIAL.found, TRIAL.found_and_marked
 
 
 @pytest.mark.parametrize(
@@ -44,8 +39,8 @@ def found(text: str) -> list[tuple[Kind, str]]:
     ],
 )
 def test_phone_numbers_of_english_speakers_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    assert found(text) == [(kind, text[start:end]) for kind, start, end in entities]
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -92,8 +87,8 @@ def test_what_looks_like_a_phone_number_is_none(text: str) -> None:
     ],
 )
 def test_numbers_of_papers_and_plates_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    assert found(text) == [(kind, text[start:end]) for kind, start, end in entities]
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -139,8 +134,8 @@ def test_what_looks_like_a_paper_is_none(text: str) -> None:
     ],
 )
 def test_secrets_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    assert found(text) == [(kind, text[start:end]) for kind, start, end in entities]
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -194,8 +189,8 @@ def test_talk_of_secrets_is_none(text: str) -> None:
     ],
 )
 def test_accounts_and_spoken_addresses_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    assert found(text) == [(kind, text[start:end]) for kind, start, end in entities]
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -232,7 +227,7 @@ def test_talk_of_platforms_is_none(text: str) -> None:
 )
 def test_a_number_is_found_among_han(number: str, around: str) -> None:
     digits = re.sub(r"\D", "", number)
-    entities = FINDER.find(f"{around}{number}{around}")
+    entities = TRIAL.finder.find(f"{around}{number}{around}")
     assert english_phones.is_public(digits) != any(
         (e.start, e.end) == (len(around), len(around) + len(number)) for e in entities
     )
@@ -240,7 +235,7 @@ def test_a_number_is_found_among_han(number: str, around: str) -> None:
 
 @given(st.text(max_size=60))
 def test_spans_are_inside_of_any_text(text: str) -> None:
-    for entity in FINDER.find(text):
+    for entity in TRIAL.finder.find(text):
         assert 0 <= entity.start < entity.end <= len(text)
 
 
@@ -249,16 +244,7 @@ def test_spans_are_inside_of_any_text(text: str) -> None:
     ["1", "1 ", "one ", "a", "a.", "a_", "+1 ", "my password is ", "door code ", "snap ", "a at "],
 )
 def test_time_grows_with_the_length_alone(run: str) -> None:
-    def seconds(length: int) -> float:
-        text = (run * length)[:length]
-        best = 9.0
-        for _ in range(2):
-            begun = time.process_time()
-            FINDER.find(text)
-            best = min(best, time.process_time() - begun)
-        return best
-
-    assert seconds(16_000) < 8 * max(seconds(4_000), 0.01)
+    assert_linear(TRIAL.finder.find, run)
 
 
 def test_numbers_without_the_extra_package_are_found_by_form(

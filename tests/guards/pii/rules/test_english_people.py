@@ -1,21 +1,14 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from personal_data_rows import unmarked
 
-from qiaoban_guards.pii.finder import Finder
 from qiaoban_guards.pii.kinds import Kind
-from qiaoban_guards.pii.rules import english_people
+from tests.guards.pii.rules.trials import Trial, assert_linear
 
-FINDER = Finder(frozenset(Kind), english_people.rules())
-
-
-def found(text: str) -> list[tuple[Kind, str]]:
-    return [(entity.kind, text[entity.start : entity.end]) for entity in FINDER.find(text)]
+TRIAL = Trial("english_people")
+found, found_and_marked = TRIAL.found, TRIAL.found_and_marked
 
 
 @pytest.mark.parametrize(
@@ -56,9 +49,8 @@ def found(text: str) -> list[tuple[Kind, str]]:
     ],
 )
 def test_names_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    names = [(kind, text[start:end]) for kind, start, end in entities]
-    assert found(text) == names
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -108,7 +100,7 @@ def test_names_are_found(marked: str) -> None:
     ],
 )
 def test_what_looks_like_a_name_is_none(text: str) -> None:
-    assert [entity for entity in found(text) if entity[0] is Kind.NAME] == []
+    assert [entity for entity in found(text) if entity[0] == Kind.NAME] == []
 
 
 @pytest.mark.parametrize(
@@ -142,8 +134,8 @@ def test_what_looks_like_a_name_is_none(text: str) -> None:
     ],
 )
 def test_birthdays_and_ages_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    assert found(text) == [(kind, text[start:end]) for kind, start, end in entities]
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -201,8 +193,8 @@ def test_other_dates_and_numbers_are_none(text: str) -> None:
     ],
 )
 def test_work_whereabouts_and_pictures_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    assert found(text) == [(kind, text[start:end]) for kind, start, end in entities]
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -243,7 +235,7 @@ def test_general_places_and_other_pictures_are_none(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_spans_are_inside_of_any_text(text: str) -> None:
-    for entity in FINDER.find(text):
+    for entity in TRIAL.finder.find(text):
         assert 0 <= entity.start < entity.end <= len(text)
 
 
@@ -263,13 +255,4 @@ def test_spans_are_inside_of_any_text(text: str) -> None:
     ],
 )
 def test_time_grows_with_the_length_alone(run: str) -> None:
-    def seconds(length: int) -> float:
-        text = (run * length)[:length]
-        best = 9.0
-        for _ in range(2):
-            begun = time.process_time()
-            FINDER.find(text)
-            best = min(best, time.process_time() - begun)
-        return best
-
-    assert seconds(16_000) < 8 * max(seconds(4_000), 0.01)
+    assert_linear(TRIAL.finder.find, run)

@@ -1,21 +1,14 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from personal_data_rows import unmarked
 
-from qiaoban_guards.pii.finder import Finder
 from qiaoban_guards.pii.kinds import Kind
-from qiaoban_guards.pii.rules import english_places
+from tests.guards.pii.rules.trials import Trial, assert_linear
 
-FINDER = Finder(frozenset(Kind), english_places.rules())
-
-
-def found(text: str) -> list[tuple[Kind, str]]:
-    return [(entity.kind, text[entity.start : entity.end]) for entity in FINDER.find(text)]
+TRIAL = Trial("english_places")
+found, found_and_marked = TRIAL.found, TRIAL.found_and_marked
 
 
 @pytest.mark.parametrize(
@@ -53,8 +46,8 @@ def found(text: str) -> list[tuple[Kind, str]]:
     ],
 )
 def test_addresses_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    assert found(text) == [(kind, text[start:end]) for kind, start, end in entities]
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -125,8 +118,8 @@ def test_what_looks_like_an_address_is_none(text: str) -> None:
     ],
 )
 def test_schools_are_found(marked: str) -> None:
-    text, entities = unmarked(marked)
-    assert found(text) == [(kind, text[start:end]) for kind, start, end in entities]
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -167,7 +160,7 @@ def test_kinds_of_school_and_grades_are_none(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_spans_are_inside_of_any_text(text: str) -> None:
-    for entity in FINDER.find(text):
+    for entity in TRIAL.finder.find(text):
         assert 0 <= entity.start < entity.end <= len(text)
 
 
@@ -186,13 +179,4 @@ def test_a_street_is_found_among_han(number: int, street: str, front: str, back:
     "run", ["1", "1 a ", "a ", "A ", "flat 1, ", "i live at ", "high ", "my school is ", "St. "]
 )
 def test_time_grows_with_the_length_alone(run: str) -> None:
-    def seconds(length: int) -> float:
-        text = (run * length)[:length]
-        best = 9.0
-        for _ in range(2):
-            begun = time.process_time()
-            FINDER.find(text)
-            best = min(best, time.process_time() - begun)
-        return best
-
-    assert seconds(16_000) < 8 * max(seconds(4_000), 0.01)
+    assert_linear(TRIAL.finder.find, run)

@@ -1,32 +1,19 @@
 from __future__ import annotations
 
-import time
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from personal_data_rows import unmarked
 
-from qiaoban_guards.pii.finder import Finder
 from qiaoban_guards.pii.kinds import Kind
 from qiaoban_guards.pii.rule import Reading
-from qiaoban_guards.pii.rules import english_numbers, english_people, english_places
 from qiaoban_guards.pii.rules.english_topics import rules
 from qiaoban_guards.text import normalise
+from tests.guards.pii.rules.trials import Trial, assert_linear, search
 
-FINDER = Finder(
-    frozenset(Kind),
-    (*english_numbers.rules(), *english_places.rules(), *english_people.rules()),
-)
-
-
-def found(text: str) -> list[tuple[Kind, str]]:
-    return [(entity.kind, text[entity.start : entity.end]) for entity in FINDER.find(text)]
-
-
-def marked_in(marked: str) -> tuple[str, list[tuple[Kind, str]]]:
-    text, entities = unmarked(marked)
-    return text, [(kind, text[start:end]) for kind, start, end in entities]
+TRIAL = Trial("english_numbers", "english_places", "english_people")
+found, found_and_marked = TRIAL.found, TRIAL.found_and_marked
 
 
 @pytest.mark.parametrize(
@@ -46,8 +33,8 @@ def marked_in(marked: str) -> tuple[str, list[tuple[Kind, str]]]:
     ],
 )
 def test_a_value_is_found_behind_the_word_that_points_at_it(marked: str) -> None:
-    text, expected = marked_in(marked)
-    assert found(text) == expected
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -86,8 +73,8 @@ def test_what_is_pointed_at_may_be_no_secret(text: str) -> None:
     ],
 )
 def test_people_and_places_are_found_in_these_constructions(marked: str) -> None:
-    text, expected = marked_in(marked)
-    assert found(text) == expected
+    seen, wanted = found_and_marked(marked)
+    assert seen == wanted
 
 
 @pytest.mark.parametrize(
@@ -115,12 +102,4 @@ def test_a_value_is_never_found_without_its_topic(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["its 12 ", "password its a1", "1-", "is is ", "Ab Cd ", "@a."])
 def test_long_runs_take_time_in_proportion(piece: str) -> None:
-    def seconds(count: int) -> float:
-        reading = Reading(normalise(piece * count))
-        started = time.perf_counter()
-        for rule in rules():
-            list(rule.find(reading))
-        return time.perf_counter() - started
-
-    seconds(50)
-    assert seconds(1600) < 40 * max(seconds(200), 0.002)
+    assert_linear(partial(search, rules()), piece)

@@ -11,7 +11,7 @@ from qiaoban_guards.pii.checksums import hong_kong, resident, taiwan
 from qiaoban_guards.pii.facts import provinces
 from qiaoban_guards.pii.kinds import Kind
 from tests.guards.pii.rules.numbers import (
-    FINDER,
+    NUMBERS,
     Spelling,
     found,
     han,
@@ -112,7 +112,7 @@ def test_every_right_number_is_found_in_any_spelling(
 @given(residents, st.integers(1, 9))
 def test_a_mistyped_number_is_found_less_surely(number: str, slip: int) -> None:
     wrong = number[:16] + str((int(number[16]) + slip) % 10) + number[17]
-    right, mistyped = FINDER.find(number), FINDER.find(f"身份证{wrong}")
+    right, mistyped = NUMBERS.finder.find(number), NUMBERS.finder.find(f"身份证{wrong}")
     assert [entity.kind for entity in mistyped] == [Kind.IDENTITY_NUMBER]
     assert mistyped[0].score < right[0].score
 

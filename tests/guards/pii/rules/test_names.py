@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qiaoban_guards.pii.kinds import Kind
-from tests.guards.pii.rules.marked import found, found_and_marked, searched
+from tests.guards.pii.rules.trials import PLACES_AND_PEOPLE, assert_linear
+
+found, found_and_marked = PLACES_AND_PEOPLE.found, PLACES_AND_PEOPLE.found_and_marked
 
 
 @pytest.mark.parametrize(
@@ -233,14 +233,4 @@ def test_spaces_between_all_characters_end_nothing() -> None:
 
 @pytest.mark.parametrize("part", ["我叫", "王", "李明和", "张伟、", "同桌", "我 "])
 def test_long_runs_take_time_in_proportion_to_their_length(part: str) -> None:
-    def seconds(characters: int) -> float:
-        text = part * (characters // len(part))
-        started = time.process_time()
-        for kind in (Kind.NAME,):
-            searched(text, kind)
-        return time.process_time() - started
-
-    seconds(1000)
-    short = min(seconds(4000) for _ in range(3))
-    long = min(seconds(16000) for _ in range(3))
-    assert long < 12 * short + 0.05
+    assert_linear(lambda text: PLACES_AND_PEOPLE.search(text, Kind.NAME), part)

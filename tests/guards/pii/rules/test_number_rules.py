@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import given
@@ -11,7 +10,8 @@ from qiaoban_guards.pii.introductions import introduction
 from qiaoban_guards.pii.kinds import Kind
 from qiaoban_guards.pii.rule import Match, Reading, Rule
 from qiaoban_guards.text import normalise
-from tests.guards.pii.rules.numbers import FINDER, RULES
+from tests.guards.pii.rules.numbers import NUMBERS
+from tests.guards.pii.rules.trials import assert_linear
 
 _UNITS = [
     "1", "1 ", "1-", "一", "a", "a.", "a1", "a@", "www.", "a-", "https://a", "京a", "密码1", "qq1 ",
@@ -21,29 +21,21 @@ _UNITS = [
 
 @pytest.mark.parametrize("unit", _UNITS)
 def test_time_grows_with_the_length_and_no_faster(unit: str) -> None:
-    def seconds(length: int) -> float:
-        text = normalise((unit * length)[:length])
-        begun = time.process_time()
-        FINDER.find(text)
-        return time.process_time() - begun
-
-    seconds(100)  # patterns and data are read once
-    short, long = min(seconds(2000) for _ in range(3)), seconds(16000)
-    assert long < 30 * short + 0.1
+    assert_linear(NUMBERS.finder.find, unit)
 
 
 @given(st.text(st.sampled_from("0138一二三八 -.@#abq微信密码是号我京a/:"), max_size=60))
 def test_what_is_found_lies_in_the_message_and_apart(text: str) -> None:
-    found = FINDER.find(text)
+    found = NUMBERS.finder.find(text)
     ends = [0, *(entity.end for entity in found)]
     assert all(0 <= e.start < e.end <= len(text) and 0 < e.score <= 1 for e in found)
     assert all(end <= entity.start for end, entity in zip(ends, found, strict=False))
 
 
 def test_every_rule_is_named_after_its_kind_and_once() -> None:
-    names = [rule.id for rule in RULES]
+    names = [rule.id for rule in NUMBERS.rules]
     assert len(set(names)) == len(names)
-    assert all(rule.id.partition(".")[0] == rule.kind.value for rule in RULES)
+    assert all(rule.id.partition(".")[0] == rule.kind.value for rule in NUMBERS.rules)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from qiaoban_guards.pii.kinds import Kind
-from tests.guards.pii.rules.marked import found, found_and_marked, searched
+from tests.guards.pii.rules.trials import PLACES_AND_PEOPLE, assert_linear
+
+found, found_and_marked = PLACES_AND_PEOPLE.found, PLACES_AND_PEOPLE.found_and_marked
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,4 @@ def test_a_kind_of_school_or_a_grade_alone_is_no_school(sentence: str) -> None:
 
 @pytest.mark.parametrize("part", ["在读", "小学", "阳光", "三年级", "一中", "(3)班"])
 def test_long_runs_take_time_in_proportion_to_their_length(part: str) -> None:
-    def seconds(characters: int) -> float:
-        text = part * (characters // len(part))
-        started = time.process_time()
-        for kind in (Kind.SCHOOL,):
-            searched(text, kind)
-        return time.process_time() - started
-
-    seconds(1000)
-    short = min(seconds(4000) for _ in range(3))
-    long = min(seconds(16000) for _ in range(3))
-    assert long < 12 * short + 0.05
+    assert_linear(lambda text: PLACES_AND_PEOPLE.search(text, Kind.SCHOOL), part)
