@@ -6,17 +6,22 @@ Rules are written in YAML with macros and kept compiled in one JSON file (`make 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources.abc import Traversable
-from typing import Any, Self, cast
+from typing import Self, cast
 
 from pydantic import ValidationInfo, model_validator
 
 from qiaoban_guards.documents import Frozen, load
-from qiaoban_guards.errors import DocumentError
-from qiaoban_guards.expressions import LAZY, Expressions, load_expressions
+from qiaoban_guards.expressions import (
+    LAZY,
+    Expressions,
+    check_unique,
+    load_folder,
+    with_head,
+)
 from qiaoban_guards.harms import Harm
 from qiaoban_guards.risk.prefilter import Prefilter
 from qiaoban_guards.text import Pattern, Text
@@ -109,19 +114,7 @@ class _File(Frozen):
     @classmethod
     def _harm_of_the_file(cls, data: object) -> object:
         """Give every rule the harm that stands at the head of its file."""
-        if not isinstance(data, dict):
-            return data
-        file = cast("dict[str, Any]", data)
-        if not isinstance(file.get("rules"), list):
-            return file
-        rules = cast("Sequence[object]", file["rules"])
-        of_rules: list[object] = [
-            {**cast("dict[str, object]", rule), "harm": file.get("harm")}
-            if isinstance(rule, dict)
-            else rule
-            for rule in rules
-        ]
-        return {**file, "rules": of_rules}
+        return with_head(data, "harm")
 
 
 def read_reply_rules(folder: Traversable) -> ReplyRules:
@@ -130,11 +123,6 @@ def read_reply_rules(folder: Traversable) -> ReplyRules:
     Raises DocumentError that names file, line and key.
     """
     shared = dict(load(folder / "_shared.yaml", _Shared).macros)
-    rules: list[ReplyRule] = []
-    for source in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if source.name.endswith(".yaml") and not source.name.startswith("_"):
-            rules += load_expressions(source, _File, shared).rules
-    ids = [rule.id for rule in rules]
-    if twice := {one for one in ids if ids.count(one) > 1}:
-        raise DocumentError(f"rule ids stand twice: {sorted(twice)}", source=str(folder))
+    rules = [rule for file in load_folder(folder, _File, shared) for rule in file.rules]
+    check_unique((rule.id for rule in rules), folder)
     return ReplyRules(rules=tuple(rules))

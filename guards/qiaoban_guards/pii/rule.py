@@ -135,6 +135,9 @@ class Rule:
         text = reading.digits if self.digits else reading.plain
         if self._trigger is not None and self._trigger.search(text) is None:
             return
+        yield from self._find_in(text, reading)
+
+    def _find_in(self, text: str, reading: Reading) -> Iterator[tuple[int, int, float]]:
         position = 0
         while (match := self._pattern.search(text, position)) is not None:
             start, end = match.span("value" if "value" in self._pattern.groupindex else 0)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from qiaoban_guards.pii.rule import Match, Reading, Rule
+from qiaoban_guards.pii.rule import Reading, Rule
 from qiaoban_guards.text import Text
 
 
@@ -55,18 +55,6 @@ class SpacedRule(Rule):
                 if _is_spread(written, reading.plain) or not _has_gap(indices, start, end)
             ]
         yield from found
-
-    def _find_in(self, text: str, reading: Reading) -> Iterator[tuple[int, int, float]]:
-        position = 0
-        while (match := self._pattern.search(text, position)) is not None:
-            start, end = match.span("value" if "value" in self._pattern.groupindex else 0)
-            position = match.start() + 1
-            if start < 0 or start == end:
-                continue
-            score = self._scored(Match(reading, match, start, end))
-            if score is not None:
-                yield start, end, score
-                position = max(position, end)
 
 
 def _is_spread(written: str, plain: str) -> bool:

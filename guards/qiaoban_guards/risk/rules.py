@@ -9,13 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.resources.abc import Traversable
-from typing import Any, Literal, Self, cast
+from typing import Literal, Self, cast
 
 from pydantic import ValidationInfo, model_validator
 
 from qiaoban_guards.documents import Frozen, load
-from qiaoban_guards.errors import DocumentError
-from qiaoban_guards.expressions import LAZY, Expressions, load_expressions
+from qiaoban_guards.expressions import (
+    LAZY,
+    Expressions,
+    check_unique,
+    load_expressions,
+    load_folder,
+    with_head,
+)
 from qiaoban_guards.risk.taxonomy import Category, Level, RiskLevel, Role, When, Who
 from qiaoban_guards.text import Pattern
 
@@ -105,18 +111,7 @@ class _File(Frozen):
     @classmethod
     def _category_of_the_file(cls, data: object) -> object:
         """Give every rule the category that stands at the head of its file."""
-        if not isinstance(data, dict):
-            return data
-        file = cast("dict[str, Any]", data)
-        if not isinstance(file.get("rules"), list):
-            return file
-        rules = cast("list[object]", file["rules"])
-        category = {"category": file.get("category")}
-        of_rules: list[object] = [
-            {**cast("dict[str, object]", rule), **category} if isinstance(rule, dict) else rule
-            for rule in rules
-        ]
-        return {**file, "rules": of_rules}
+        return with_head(data, "category")
 
 
 def read_rules(folder: Traversable) -> Rules:
@@ -127,11 +122,6 @@ def read_rules(folder: Traversable) -> Rules:
     shared = dict(load(folder / "_shared.yaml", _Shared).macros)
     frames = load_expressions(folder / "_frames.yaml", Frames, shared)
     calm = load_expressions(folder / "_calm.yaml", Expressions, shared)
-    rules: list[RiskRule] = []
-    for source in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if source.name.endswith(".yaml") and not source.name.startswith("_"):
-            rules += load_expressions(source, _File, shared).rules
-    ids = [rule.id for rule in rules]
-    if twice := {one for one in ids if ids.count(one) > 1}:
-        raise DocumentError(f"rule ids stand twice: {sorted(twice)}", source=str(folder))
+    rules = [rule for file in load_folder(folder, _File, shared) for rule in file.rules]
+    check_unique((rule.id for rule in rules), folder)
     return Rules(frames=frames, calm=calm, rules=tuple(rules))
