@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -149,12 +149,28 @@ class RiskClassifier:
         met = any(f.category is likeliest and f.level >= level for f in findings)
         if level > RiskLevel.NONE and not met:
             findings.append(self._read(text, likeliest, level, probabilities, language))
+        findings += self._seconds(findings)
         scores = dict(zip(CATEGORIES, (shares * probabilities[1]).tolist(), strict=True))
         right = _right(float(probabilities[1]), thresholds.must)
         for finding in findings:
             if finding.level >= RiskLevel.MODERATE and self._is_must(finding):
                 scores[finding.category] = max(scores[finding.category], right)
         return Risk.of(findings, scores)
+
+    def _seconds(self, findings: Iterable[Finding]) -> list[Finding]:
+        """What was found, once more under the second category of its rule."""
+        there = {finding.category for finding in findings}
+        named = [
+            (finding, lexicon.second[finding.source])
+            for lexicon in self._lexicons.values()
+            for finding in findings
+            if finding.source in lexicon.second
+        ]
+        return [
+            finding.model_copy(update={"category": category})
+            for finding, category in named
+            if category not in there
+        ]
 
     def _stands(self, clue: Finding, open_: Collection[Category]) -> bool:
         """Whether a clue needs no support: a must, or what an open danger gives its meaning."""

@@ -33,6 +33,7 @@ class Lexicon:
         self._calm = rules.calm
         self.opening = frozenset(rule.id for rule in rules.rules if rule.open_level is not None)
         self.must = frozenset(rule.id for rule in rules.rules if rule.must)
+        self.second = {rule.id: rule.second for rule in rules.rules if rule.second}
         self._searches: list[Search | None] = [None] * len(rules.rules)
         self._prefilter = (
             Prefilter(rules.grams, rules.always, rules.also)

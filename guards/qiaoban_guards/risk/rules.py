@@ -34,11 +34,13 @@ class RiskRule(Expressions):
     `must` rules are never overruled: what they find, holds. Any other is a clue that the
     statistical model weighs. `open_level` takes the place of `level` while a danger of the same
     category is open in the conversation: “我在楼顶” means something else after “我不想活了”. A rule
-    of level none is silent until then.
+    of level none is silent until then. `second` is a category that the hit belongs to as well: who
+    asks a child for its address takes its privacy, and is a stranger who comes near.
     """
 
     id: str
     category: Category
+    second: Category | None = None
     level: Level
     must: bool = False
     open_level: Level | None = None
