@@ -48,6 +48,9 @@ coaching-report: $(VENV)/.training ## measure the coaching model and the dialogu
 	$(BIN)/python finetune/coaching/evaluate_coaching.py --data $(DATA) \
 		--write docs/coaching-model-card.md
 
+tagger-model: $(VENV)/.training ## rebuild the tagger of personal data from its corpus and the sets in DATA
+	$(BIN)/python guards/training/train_tagger.py --data $(DATA)
+
 personal-data-report: $(VENV)/.training ## measure how personal data is found, and write its card
 	$(BIN)/python guards/training/evaluate_personal_data.py --write docs/personal-data-card.md
 

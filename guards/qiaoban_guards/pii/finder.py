@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from qiaoban_guards.pii.kinds import Kind
 from qiaoban_guards.pii.owner import owner_of
 from qiaoban_guards.pii.rule import Entity, Reading, Rule
+from qiaoban_guards.pii.tagger.network import TAGGED, Network, shipped_network
+from qiaoban_guards.pii.tagger.tokens import Find
 from qiaoban_guards.text import Text, normalise
 
 
 class Finder:
-    """Finds personal data of some kinds; one object serves any number of threads."""
+    """Finds personal data of some kinds; one object serves any number of threads.
 
-    def __init__(self, kinds: Collection[Kind], rules: Iterable[Rule]) -> None:
-        self._rules = tuple(rule for rule in rules if rule.kind in kinds)
+    Rules find what has a form. What is known by how it is talked about is found by `network` where
+    one is given: it reads the sentence, and sees what the rules make of it.
+    """
+
+    def __init__(
+        self, kinds: Collection[Kind], rules: Iterable[Rule], network: Network | None = None
+    ) -> None:
+        self._kinds = frozenset(kinds)
+        self._network = network if self._kinds.intersection(TAGGED) else None
+        self._rules = tuple(rule for rule in rules if self._network or rule.kind in kinds)
 
     def find(self, message: str | Text) -> tuple[Entity, ...]:
         """The personal data of a message, in order; none overlaps another.
@@ -25,17 +35,36 @@ class Finder:
         """
         text = normalise(message) if isinstance(message, str) else message
         reading = Reading(text)
-        found = [
-            _entity(reading, rule, start, end, score)
+        found = settled(
+            _entity(reading, rule.kind, rule.id, hit)
             for rule in self._rules
-            for start, end, score in rule.find(reading)
-        ]
-        return settled(found)
+            for hit in rule.find(reading)
+        )
+        if self._network is not None:
+            found = settled(_read(reading, found, self._network))
+        return tuple(one for one in found if one.kind in self._kinds)
 
 
-def _entity(reading: Reading, rule: Rule, start: int, end: int, score: float) -> Entity:
+def _entity(reading: Reading, kind: Kind, rule: str, found: tuple[int, int, float]) -> Entity:
+    start, end, score = found
     first, last = reading.text.span(start, end)
-    return Entity(rule.kind, first, last, score, rule.id, owner_of(reading.plain, start))
+    return Entity(kind, first, last, score, rule, owner_of(reading.plain, start))
+
+
+def _read(reading: Reading, found: Sequence[Entity], network: Network) -> Iterator[Entity]:
+    """What the network finds, and of what rules found all but what it reads otherwise."""
+    starts = reading.text.starts
+    finds: list[Find] = [
+        (one.kind, bisect_left(starts, one.start), bisect_left(starts, one.end)) for one in found
+    ]
+    taken = [False] * len(reading.plain)
+    for tagged in network.tag(reading, finds):
+        taken[tagged.start : tagged.end] = [True] * (tagged.end - tagged.start)
+        read = (tagged.start, tagged.end, tagged.score)
+        yield _entity(reading, tagged.kind, f"{tagged.kind}.read", read)
+    for one, (kind, start, end) in zip(found, finds, strict=True):
+        if kind not in TAGGED or not any(taken[start:end]):
+            yield one
 
 
 def settled(found: Iterable[Entity]) -> tuple[Entity, ...]:
@@ -54,8 +83,8 @@ def settled(found: Iterable[Entity]) -> tuple[Entity, ...]:
 
 
 @lru_cache(maxsize=64)
-def finder_of(kinds: frozenset[Kind] = frozenset(Kind)) -> Finder:
-    """The finder of some kinds, with all our rules; built once."""
+def finder_of(kinds: frozenset[Kind] = frozenset(Kind), *, rules_alone: bool = False) -> Finder:
+    """The finder of some kinds, with all our rules and, if not `rules_alone`, the network."""
     from qiaoban_guards.pii.rules import all_rules
 
-    return Finder(kinds, all_rules())
+    return Finder(kinds, all_rules(), None if rules_alone else shipped_network())

@@ -146,13 +146,13 @@ def test_memory_does_not_grow_over_calls() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not STATM.exists(), reason="resident memory is read from /proc")
-def test_memory_does_not_grow_over_a_million_calls() -> None:
+def test_resident_memory_does_not_grow_over_many_calls() -> None:
     calls(20_000)
     gc.collect()
     before = resident()
-    calls(1_000_000, every=20)
+    calls(200_000, every=20)
     gc.collect()
-    assert resident() - before < 8_000_000  # 8 bytes a call
+    assert resident() - before < 4_000_000  # 20 bytes a call
 
 
 def resident() -> int:

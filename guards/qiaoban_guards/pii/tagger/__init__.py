@@ -1,0 +1,1 @@
+"""A small network that reads the sentence: personal data that no rule has foreseen."""

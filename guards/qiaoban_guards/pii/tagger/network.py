@@ -1,0 +1,145 @@
+"""The tagger: a convolutional network over tokens, and the best sequence of labels.
+
+Embeddings of hashed features are added up for each token; convolutions of width three with growing
+gaps let a token see eight others on either side; a linear-chain CRF (Lafferty et al. 2001) scores
+which label may follow which, and Viterbi's algorithm finds the best sequence. All in NumPy; trained
+by `guards/training/train_tagger.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiaoban_guards.pii.kinds import Kind
+from qiaoban_guards.pii.rule import Reading
+from qiaoban_guards.pii.tagger.tokens import Find, Token, features_of, tokens_of
+
+Floats = NDArray[np.float32]
+OUTSIDE = "O"
+SURE = 0.7
+"""From which score on a span counts; chosen on sentences that were held out for it."""
+TAGGED = (
+    Kind.NAME,
+    Kind.ADDRESS,
+    Kind.SCHOOL,
+    Kind.WORKPLACE,
+    Kind.LOCATION,
+    Kind.PHOTO,
+    Kind.BIRTHDAY,
+    Kind.AGE,
+)
+"""The kinds that are recognised by how they are talked about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A find in `plain[start:end]`; `score` is the mean probability of its tokens' labels."""
+
+    kind: Kind
+    start: int
+    end: int
+    score: float
+
+
+class Network:
+    """The trained weights; one object serves any number of threads.
+
+    embedding: (BUCKETS, d) int8 with a `scale` for each column; convolutions: (width × in, out)
+    with the gap between the tokens they see; labels: `O`, `B-name`, `I-name`, …
+    """
+
+    def __init__(self, arrays: dict[str, NDArray[np.generic]]) -> None:
+        self._embedding = arrays["embedding"]
+        self._scale = arrays["scale"].astype(np.float32)
+        self._layers = [
+            (arrays[f"weight{n}"].astype(np.float32), arrays[f"bias{n}"].astype(np.float32), int(g))
+            for n, g in enumerate(arrays["gaps"])
+        ]
+        self._out = arrays["out"].astype(np.float32)
+        self._out_bias = arrays["out_bias"].astype(np.float32)
+        self.follows = arrays["follows"].astype(np.float32)
+        self.labels: tuple[str, ...] = tuple(str(label) for label in arrays["labels"])
+
+    def tag(self, reading: Reading, finds: Iterable[Find]) -> list[Tagged]:
+        """What the network finds in a message; `finds` are what rules found in it."""
+        tokens = tokens_of(reading)
+        if not tokens:
+            return []
+        scores = self.scores(features_of(reading, tokens, finds))
+        return self._spans(tokens, self.best(scores), scores)
+
+    def scores(self, features: Sequence[Sequence[int]]) -> Floats:
+        """(tokens, labels): how much speaks for each label of each token."""
+        counts = [len(its) for its in features]
+        starts = np.cumsum([0, *counts[:-1]])
+        flat = np.fromiter(chain.from_iterable(features), np.int64)
+        rows = self._embedding[flat].astype(np.float32)
+        hidden = np.add.reduceat(rows, starts, axis=0) * self._scale
+        for number, (weight, bias, gap) in enumerate(self._layers):
+            seen = _convolved(hidden, weight, bias, gap)
+            hidden = seen if number == 0 else hidden + seen
+        return hidden @ self._out + self._out_bias
+
+    def best(self, scores: Floats) -> list[int]:
+        """The label of each token in the sequence for which most speaks (Viterbi)."""
+        so_far = scores[0]
+        came_from: list[NDArray[np.intp]] = []
+        for own in scores[1:]:
+            paths = so_far[:, None] + self.follows
+            came_from.append(paths.argmax(0))
+            so_far = paths.max(0) + own
+        best = [int(so_far.argmax())]
+        for origin in reversed(came_from):
+            best.append(int(origin[best[-1]]))
+        return best[::-1]
+
+    def _spans(self, tokens: Sequence[Token], best: Sequence[int], scores: Floats) -> list[Tagged]:
+        shares = _softmax(scores)
+        spans: list[tuple[str, list[int]]] = []
+        for place, label in enumerate(self.labels[number] for number in best):
+            if label == OUTSIDE:
+                continue
+            if label.startswith("B-") or not spans or spans[-1][1][-1] != place - 1:
+                spans.append((label[2:], [place]))
+            else:
+                spans[-1][1].append(place)
+        scored = [
+            (kind, places, float(np.mean([shares[place, best[place]] for place in places])))
+            for kind, places in spans
+        ]
+        return [
+            Tagged(Kind(kind), tokens[places[0]].start, tokens[places[-1]].end, score)
+            for kind, places, score in scored
+            if score >= SURE and tokens[places[0]].form.isalnum()
+        ]
+
+
+def _convolved(hidden: Floats, weight: Floats, bias: Floats, gap: int) -> Floats:
+    width = hidden.shape[1]
+    padded = np.zeros((len(hidden) + 2 * gap, width), np.float32)
+    padded[gap : gap + len(hidden)] = hidden
+    seen = np.concatenate(
+        (padded[: len(hidden)], hidden, padded[2 * gap : 2 * gap + len(hidden)]), axis=1
+    )
+    convolved: Floats = np.maximum(seen @ weight + bias, 0)
+    return convolved
+
+
+def _softmax(scores: Floats) -> Floats:
+    raised = np.exp(scores - scores.max(1, keepdims=True))
+    shares: Floats = raised / raised.sum(1, keepdims=True)
+    return shares
+
+
+@lru_cache(maxsize=1)
+def shipped_network() -> Network:
+    """The network that is shipped; read once."""
+    with (files("qiaoban_guards") / "pii" / "tagger" / "model.npz").open("rb") as file:
+        return Network(dict(np.load(file, allow_pickle=False)))

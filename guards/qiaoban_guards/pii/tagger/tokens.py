@@ -1,0 +1,164 @@
+"""A message in tokens, and what the tagger sees of each.
+
+A token is a Han character, a word of Latin letters (`'s` apart), a run of digits, or any other
+character. Its features are hashed, as those of the linear models are.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from zlib import crc32
+
+from qiaoban_guards.pii.kinds import Kind
+from qiaoban_guards.pii.rule import Reading
+from qiaoban_guards.pii.spaced import spaced
+from qiaoban_guards.pii.word_lists import word_list
+
+BITS = 16
+BUCKETS = 1 << BITS
+Find = tuple[Kind, int, int]
+"""Kind, start and end in the plain form."""
+_TOKEN = re.compile(r"[a-z]+|'[a-z]+|[0-9]+|\S")
+_LONGEST = 6
+_LISTS = (
+    ("surnames", "common", "s"),
+    ("surnames", "rare", "r"),
+    ("surnames", "compound", "c"),
+    ("given_characters", "given", "g"),
+    ("not_names", "words", "n"),
+    ("not_names", "whole", "w"),
+    ("not_names", "famous", "f"),
+    ("name_edges", "acts", "a"),
+    ("kin", "relatives", "k"),
+    ("regions", "provinces", "p"),
+    ("regions", "cities", "p"),
+    ("regions", "districts", "d"),
+    ("place_suffixes", "firm", "x"),
+    ("place_suffixes", "loose", "l"),
+    ("place_suffixes", "homes", "h"),
+    ("place_suffixes", "relative", "b"),
+    ("place_suffixes", "public", "u"),
+    ("school_words", "kinds", "y"),
+    ("school_words", "short", "y"),
+    ("school_words", "common", "z"),
+    ("outings", "venues", "v"),
+    ("outings", "organisations", "o"),
+    ("outings", "works", "m"),
+    ("outings", "photos", "q"),
+    ("english_names", "given", "G"),
+    ("english_names", "ambiguous", "A"),
+    ("english_names", "surnames", "S"),
+    ("english_names", "pinyin_surnames", "P"),
+    ("english_words", "common", "W"),
+    ("english_words", "titles", "T"),
+    ("english_words", "relatives", "K"),
+    ("english_famous", "single", "F"),
+    ("english_famous", "full", "F"),
+    ("english_places", "streets", "X"),
+    ("english_places", "homes", "H"),
+    ("english_places", "cities", "C"),
+    ("english_places", "states", "C"),
+    ("english_edges", "months", "M"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of the plain form, `plain[start:end]`; `apart` where a space stands in front."""
+
+    form: str
+    start: int
+    end: int
+    apart: bool
+
+
+def tokens_of(reading: Reading) -> list[Token]:
+    """The tokens of a message, in order."""
+    written, indices = spaced(reading.text)
+    tokens: list[Token] = []
+    for found in _TOKEN.finditer(written):
+        start, end = found.span()
+        apart = start > 0 and written[start - 1].isspace()
+        tokens.append(Token(found[0], indices[start], indices[end - 1] + 1, apart))
+    return tokens
+
+
+def features_of(
+    reading: Reading, tokens: Sequence[Token], finds: Iterable[Find]
+) -> list[list[int]]:
+    """The numbers, below BUCKETS, of what is seen of each token; `finds` are those of rules."""
+    forms = ["<", *(token.form for token in tokens), ">"]
+    seen = [
+        _seen(before, form, after)
+        for before, form, after in zip(forms, forms[1:], forms[2:], strict=False)
+    ]
+    for token, its in zip(tokens, seen, strict=True):
+        its.append(_shape(reading.original(token.start, token.end), apart=token.apart))
+    for place, name in _listed(tokens):
+        seen[place].append(name)
+    for place, name in _found(tokens, finds):
+        seen[place].append(name)
+    return [[_bucket(name) for name in its] for its in seen]
+
+
+def _seen(before: str, form: str, after: str) -> list[str]:
+    seen = [f"0{form}", f"-{before}{form}", f"+{form} {after}"]
+    if form.isascii() and form.isalpha() and len(form) > 2:
+        seen += [f"^{form[:3]}", f"${form[-3:]}"]
+    elif form.isdigit():
+        seen.append(f"#{len(form)}")
+    return seen
+
+
+def _shape(typed: str, *, apart: bool) -> str:
+    first = typed[:1]
+    kind = "X" if typed.isupper() and len(typed) > 1 else "x" if first.isupper() else "-"
+    return f"*{kind}{int(apart)}"
+
+
+@lru_cache(maxsize=1)
+def _lists() -> dict[str, str]:
+    """The lists that each of their words stands in, by a letter each."""
+    marks: dict[str, set[str]] = {}
+    for name, key, mark in _LISTS:
+        for word in word_list(name, key):
+            marks.setdefault(word.lower().replace("_", " "), set()).add(mark)
+    return {word: "".join(sorted(of)) for word, of in marks.items()}
+
+
+def _listed(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
+    """Where a word of a list stands: its longest one at every token, marked at each of its own."""
+    lists = _lists()
+    count = len(tokens)
+    for first in range(count):
+        word, best, length = "", "", 0
+        for last in range(first, min(first + _LONGEST, count)):
+            form = tokens[last].form
+            word += f" {form}" if word and form.isascii() and form.isalpha() else form
+            if word in lists:
+                best, length = word, last + 1 - first
+        for mark in lists.get(best, ""):
+            yield first, f"B{mark}{min(length, 4)}"
+            for place in range(first + 1, first + length):
+                yield place, f"I{mark}"
+
+
+def _found(tokens: Sequence[Token], finds: Iterable[Find]) -> Iterator[tuple[int, str]]:
+    """Where rules found something: its tokens, the one in front, and the one behind."""
+    starts = [token.start for token in tokens]
+    for kind, start, end in finds:
+        first, behind = bisect_left(starts, start), bisect_left(starts, end)
+        for place in range(first, behind):
+            yield place, f"{'I' if place > first else 'B'}@{kind}"
+        if first:
+            yield first - 1, f"<@{kind}"
+        if behind < len(tokens):
+            yield behind, f">@{kind}"
+
+
+def _bucket(name: str) -> int:
+    return crc32(name.encode("utf-8", "replace")) & (BUCKETS - 1)
