@@ -132,7 +132,7 @@ def test_an_explanation_tells_who_is_skipped_and_why() -> None:
 
 
 def test_an_explanation_names_an_override_and_why_nobody_is_told() -> None:
-    told = explain_message(load_policy(), "群里有人要我的手机号")
+    told = explain_message(load_policy(), "我把我的密码告诉队友了")
     assert told.response is Response.REDIRECT
     assert told.why.startswith("risk.categories.privacy.")
     assert told.words == "words.zh.redirect.privacy"
