@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
@@ -33,6 +34,8 @@ app.command()(pii)
 app.add_typer(content)
 app.add_typer(policy)
 app.add_typer(audit)
+for entry in entry_points(group="qiaoban.commands"):  # `train`: what stands on the agent
+    app.command(entry.name)(entry.load())
 
 
 def _version(wanted: bool) -> None:

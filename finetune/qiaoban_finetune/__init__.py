@@ -1,0 +1,1 @@
+"""Training of companions: dialogues in, a checkpoint out that `Companion` talks with."""
