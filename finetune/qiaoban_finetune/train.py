@@ -30,7 +30,7 @@ from qiaoban_finetune.distributed import (
     trained_weights,
     zero_stage,
 )
-from qiaoban_finetune.errors import TrainingError
+from qiaoban_finetune.errors import ConfigError, TrainingError
 from qiaoban_finetune.export import FINAL, export
 from qiaoban_finetune.learning_data import learning_data
 from qiaoban_finetune.methods import refuse_unsupported, with_method
@@ -46,6 +46,11 @@ def train(config: TrainingConfig, *, resume: bool | Path = False) -> Path:
     a run that was never cut off. Raises ConfigError, DataError, CheckpointError or ModelError
     before the first step for what cannot be used, TrainingError for what goes wrong after it.
     """
+    if config.preference is not None:
+        raise ConfigError(
+            "preference: learning from pairs cannot be done yet; take the section out, or train "
+            "on what final/ holds with trl's DPOTrainer"
+        )
     settings = deepspeed_settings(config.deepspeed)
     refuse_unsupported(config, zero_stage(settings))
     with process_group(deepspeed=settings is not None):
