@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import typer
 from rich.console import Console
@@ -53,7 +53,7 @@ def run(
 ) -> int:
     """Judge every line of `file` and write the answers; how many could not be judged."""
     seen = _Seen()
-    with _telling_what_ended_it(seen):
+    with telling_what_ended_it(seen):
         _judge_all(file, output, make, seen, tally=tally, jobs=jobs or _cores())
     _tell_malformed(file, seen)
     return seen.malformed
@@ -64,8 +64,15 @@ def tell(message: str) -> None:
     typer.secho(message, err=True, fg="red")
 
 
+class Counted(Protocol):
+    """What tells how many lines have been read."""
+
+    lines: int
+
+
 @contextmanager
-def _telling_what_ended_it(seen: _Seen) -> Generator[None]:
+def telling_what_ended_it(seen: Counted) -> Generator[None]:
+    """Say on standard error what ended a run before its end, and exit with its status."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 from collections import Counter
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
@@ -18,7 +15,7 @@ from typing import IO, Annotated
 
 import typer
 
-from qiaoban_agent.cli.judging import STDIN, tell
+from qiaoban_agent.cli.judging import STDIN, tell, telling_what_ended_it
 from qiaoban_guards.batch.lines import read_lines
 from qiaoban_guards.pii.finder import finder_of
 from qiaoban_guards.pii.kinds import Kind
@@ -38,8 +35,6 @@ from qiaoban_guards.pii.status import status as status_of_parts
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 _TOLD = 10
 """How many malformed lines are told one by one."""
-_SIGNAL = 128
-_SIGPIPE = 13
 
 
 class _Format(StrEnum):
@@ -127,7 +122,7 @@ def pii(
     is_json = form is _Format.JSONL or (form is None and _is_json(file))
     work = _spans(wanted, is_json) if spans else _redaction(wanted, style, language, is_json)
     seen = _Seen()
-    with _telling_what_ended_it(seen):
+    with telling_what_ended_it(seen):
         _copy(file, output, work, seen, spans=spans)
     _show_counts(file, seen)
     if seen.malformed:
@@ -195,22 +190,6 @@ def _copy(file: Path, output: Path | None, work: LineWork, seen: _Seen, *, spans
                     error = json.dumps({"error": done.problem, "line": done.number})
                     target.write(f"{error}\n".encode())
             target.flush()
-
-
-@contextmanager
-def _telling_what_ended_it(seen: _Seen) -> Generator[None]:
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        tell(f"stopped after {seen.lines:,} lines")
-        raise typer.Exit(_SIGNAL + signal.SIGINT) from error
-    except BrokenPipeError as error:
-        # What is still in the buffer would fail once more when the interpreter flushes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(_SIGNAL + _SIGPIPE) from error
-    except OSError as error:
-        tell(str(error))
-        raise typer.Exit(2) from error
 
 
 def _show_counts(file: Path, seen: _Seen) -> None:
