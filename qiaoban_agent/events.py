@@ -18,7 +18,7 @@ from qiaoban_guards.risk.implicated import Person
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Heard(_Event):

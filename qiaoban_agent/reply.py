@@ -19,7 +19,7 @@ class Reply(BaseModel):
     escalation of the session, whichever turn began it, until a hand-off is recorded.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     text: str
     risk: Risk = Risk()

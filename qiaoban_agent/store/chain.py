@@ -12,14 +12,14 @@ import json
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from qiaoban_agent.events import Event
 from qiaoban_agent.store.base import Record
 from qiaoban_agent.store.errors import StoreError
 from qiaoban_guards.documents import Frozen
 
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event, config=ConfigDict(defer_build=True))
 _PAGE = 500
 """Lines that are read at once."""
 

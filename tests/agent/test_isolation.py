@@ -72,27 +72,17 @@ def test_an_async_conversation_opens_no_socket() -> None:
     assert json.loads(run(ASYNC_CONVERSATION)) == []
 
 
-def test_import_takes_less_than_half_a_second_of_cpu() -> None:
-    code = (
-        "import time; t = time.process_time(); import qiaoban_agent; print(time.process_time() - t)"
-    )
-    best = min(float(_plain(code)) for _ in range(3))
-    assert best < 0.5
-
-
 def test_import_does_no_work() -> None:
     code = """
     import sys, threading
     import qiaoban_agent, qiaoban_guards, qiaoban_agent.companion
     from qiaoban_guards.risk import RiskClassifier
+    from qiaoban_agent.events import Finished
+    from qiaoban_guards.policy import Policy
     assert RiskClassifier.shipped.cache_info().currsize == 0
+    for model in (Policy, Finished):  # a validator is built when first something is validated
+        assert not model.__pydantic_complete__
     assert threading.active_count() == 1
     print("ok")
     """
     assert run(code).strip() == "ok"
-
-
-def _plain(code: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    ).stdout

@@ -26,7 +26,7 @@ _MOST_EVIDENCE = 64
 class Evidence(BaseModel):
     """The last time a thing was found: its category, its level, the turn and the second (Unix)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     category: Category
     level: Level
@@ -40,7 +40,7 @@ class SessionRisk(BaseModel):
     `open` is true from the first high level until a hand-off to an adult is recorded.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     level: Level = RiskLevel.NONE
     high_water: Level = RiskLevel.NONE

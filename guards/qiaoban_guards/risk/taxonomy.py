@@ -92,7 +92,7 @@ class When(StrEnum):
 class Finding(BaseModel):
     """One reason for concern; `start` and `end` bound `span` in the child's original message."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     category: Category
     level: Level
@@ -112,7 +112,7 @@ class Risk(BaseModel):
     moderate or above; empty where nothing was estimated.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     level: Level = RiskLevel.NONE
     findings: tuple[Finding, ...] = ()
