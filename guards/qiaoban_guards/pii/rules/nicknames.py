@@ -51,6 +51,8 @@ def rules() -> tuple[Rule, ...]:
 
 
 def _told(match: Match) -> float | None:
+    if _NO_NICKNAME.match(match.value):
+        return None
     said = introduction(match)
     if said.topic != "account" or _NAMED.fullmatch(said.gap) is None:
         return None
@@ -61,7 +63,7 @@ def _told(match: Match) -> float | None:
     ours = f"{match.before(20)}|{match.after(14)}"
     if (_SEARCHED.search(said.gap) or said.word.startswith("游戏")) and not _OURS.search(ours):
         return None
-    return None if _NO_NICKNAME.match(match.value) or names_topic(match.value) else 0.86
+    return None if names_topic(match.value) else 0.86
 
 
 def _at(match: Match) -> float | None:

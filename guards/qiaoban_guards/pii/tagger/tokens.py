@@ -20,6 +20,8 @@ from qiaoban_guards.pii.word_lists import word_list
 
 BITS = 16
 BUCKETS = 1 << BITS
+_MASK = BUCKETS - 1
+_ITSELF, _WITH_BEFORE, _WITH_AFTER, _BEGINNING, _ENDING = map(crc32, (b"0", b"-", b"+", b"^", b"$"))
 Find = tuple[Kind, int, int]
 """Kind, start and end in the plain form."""
 _TOKEN = re.compile(r"[a-z]+|'[a-z]+|[0-9]+|\S")
@@ -91,7 +93,7 @@ def features_of(
     reading: Reading, tokens: Sequence[Token], finds: Iterable[Find]
 ) -> list[list[int]]:
     """The numbers, below BUCKETS, of what is seen of each token; `finds` are those of rules."""
-    forms = ["<", *(token.form for token in tokens), ">"]
+    forms = [b"<", *(token.form.encode("utf-8", "replace") for token in tokens), b">"]
     seen = [
         _seen(before, form, after)
         for before, form, after in zip(forms, forms[1:], forms[2:], strict=False)
@@ -99,25 +101,29 @@ def features_of(
     for token, its in zip(tokens, seen, strict=True):
         its.append(_shape(reading.original(token.start, token.end), apart=token.apart))
     for place, name in _listed(tokens):
-        seen[place].append(name)
+        seen[place].append(_bucket(name))
     for place, name in _found(tokens, finds):
-        seen[place].append(name)
-    return [[_bucket(name) for name in its] for its in seen]
-
-
-def _seen(before: str, form: str, after: str) -> list[str]:
-    seen = [f"0{form}", f"-{before}{form}", f"+{form} {after}"]
-    if form.isascii() and form.isalpha() and len(form) > 2:
-        seen += [f"^{form[:3]}", f"${form[-3:]}"]
-    elif form.isdigit():
-        seen.append(f"#{len(form)}")
+        seen[place].append(_bucket(name))
     return seen
 
 
-def _shape(typed: str, *, apart: bool) -> str:
-    first = typed[:1]
-    kind = "X" if typed.isupper() and len(typed) > 1 else "x" if first.isupper() else "-"
-    return f"*{kind}{int(apart)}"
+def _seen(before: bytes, form: bytes, after: bytes) -> list[int]:
+    """The token, the one in front with it, it with the one behind, and parts of a word."""
+    seen = [
+        crc32(form, _ITSELF) & _MASK,
+        crc32(form, crc32(before, _WITH_BEFORE)) & _MASK,
+        crc32(after, crc32(b" ", crc32(form, _WITH_AFTER))) & _MASK,
+    ]
+    if form.isalpha() and len(form) > 2:
+        seen += [crc32(form[:3], _BEGINNING) & _MASK, crc32(form[-3:], _ENDING) & _MASK]
+    elif form.isdigit():
+        seen.append(_bucket(f"#{len(form)}"))
+    return seen
+
+
+def _shape(typed: str, *, apart: bool) -> int:
+    kind = "X" if typed.isupper() and len(typed) > 1 else "x" if typed[:1].isupper() else "-"
+    return _bucket(f"*{kind}{int(apart)}")
 
 
 @lru_cache(maxsize=1)
@@ -161,4 +167,4 @@ def _found(tokens: Sequence[Token], finds: Iterable[Find]) -> Iterator[tuple[int
 
 
 def _bucket(name: str) -> int:
-    return crc32(name.encode("utf-8", "replace")) & (BUCKETS - 1)
+    return crc32(name.encode("utf-8", "replace")) & _MASK

@@ -55,7 +55,16 @@ def test_the_best_labels_are_the_best_of_all_there_are(text: str, seed: int) -> 
         return float(steps + sum(scores[place, label] for place, label in enumerate(path)))
 
     best = max(map(worth, product(range(3), repeat=len(tokens))))
-    assert worth(tuple(net.best(scores))) == pytest.approx(best, rel=1e-4, abs=1e-3)
+    assert worth(tuple(net.best(scores, np.inf))) == pytest.approx(best, rel=1e-4, abs=1e-3)
+
+
+@settings(deadline=None)
+@given(MESSAGES)
+def test_passing_over_what_is_certain_changes_no_label(message: str) -> None:
+    net, reading = shipped_network(), Reading(normalise(message))
+    if tokens := tokens_of(reading):
+        scores = net.scores(features_of(reading, tokens, ()))
+        assert net.best(scores) == net.best(scores, np.inf)
 
 
 @settings(deadline=None)
