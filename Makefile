@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+JOBS ?= 2
 
 DATA ?= ../shared/data
 
@@ -14,8 +15,8 @@ help: ## what there is
 chat: $(VENV)/.app ## talk with the companion in the terminal; ARGS="--lang en --show"
 	@$(BIN)/qiaoban chat $(ARGS)
 
-test: $(VENV)/.test ## run every test
-	$(BIN)/pytest $(ARGS)
+test: $(VENV)/.test ## run every test, JOBS=2 at a time
+	$(BIN)/pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.check ## formatting, lints, types, the arrows between packages
 	$(BIN)/ruff format --check .
