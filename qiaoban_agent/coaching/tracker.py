@@ -388,20 +388,31 @@ def _turns_round(coaching: Coaching, reading: Reading) -> bool:
         return False
     if Cue.NEW_EVENT in reading.cues:
         return True
-    lost = coaching.emotion is Emotion.GRIEF or coaching.topic in _LOSSES
-    return not lost and reading.confidence >= TURNS_ROUND
+    return not _is_lost(coaching) and reading.confidence >= TURNS_ROUND
+
+
+def _is_lost(coaching: Coaching) -> bool:
+    return coaching.emotion is Emotion.GRIEF or coaching.topic in _LOSSES
+
+
+def _is_no_matter_of_the_loss(coaching: Coaching, reading: Reading) -> bool:
+    """Whether somebody who mourns tells of a mark or a quarrel: no word of mourning answers it."""
+    other = reading.topic is not None and reading.topic not in _LOSSES and not reading.background
+    told = Cue.CAUSE in reading.cues or reading.emotion.valence == "negative"
+    return _is_lost(coaching) and other and told and reading.emotion is not Emotion.GRIEF
 
 
 def _topic(coaching: Coaching, reading: Reading, *, felt: bool) -> str | None:
-    """What the talk is about; once a feeling is known, only a message with feeling changes it."""
-    changes = coaching.emotion is Emotion.NONE or (felt and not reading.background)
+    """What the talk is about: the last thing told with its feeling, or that happened."""
+    told = felt or (Cue.CAUSE in reading.cues and reading.emotion.valence == "negative")
+    changes = coaching.emotion is Emotion.NONE or (told and not reading.background)
     first, second = (reading, coaching) if changes else (coaching, reading)
     return first.topic or second.topic
 
 
 def is_new_event(coaching: Coaching, reading: Reading) -> bool:
     """Something else is told: it says so, or the feeling turns round, or a closed talk goes on."""
-    if Cue.NEW_EVENT in reading.cues:
+    if Cue.NEW_EVENT in reading.cues or _is_no_matter_of_the_loss(coaching, reading):
         return True
     if coaching.emotion.valence == "negative" and reading.emotion.valence == "positive":
         return _turns_round(coaching, reading)
