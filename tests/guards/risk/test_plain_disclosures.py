@@ -46,6 +46,27 @@ def test_a_hand_on_the_head_or_on_a_thing_is_not(who: str, what: str) -> None:
     assert assess(f"{who}摸我{what}").level < RiskLevel.MODERATE
 
 
+@settings(deadline=None)
+@given(
+    when=st.sampled_from(["", "刚刚", "晚自习的时候", "考完以后"]),
+    where=st.sampled_from(["手上", "手臂上", "手腕上", "胳膊上", "腿上"]),
+    how=st.sampled_from(["划了一道", "割了两下", "又划了好几道"]),
+)
+def test_a_cut_in_the_own_skin_is_high_wherever_it_is(when: str, where: str, how: str) -> None:
+    risk = assess(f"{when}我在{where}{how}")
+    assert risk.level >= RiskLevel.HIGH
+    assert Category.SELF_HARM in risk.categories
+
+
+@settings(deadline=None)
+@given(
+    who=st.sampled_from(["老师", "教练", "体育老师", "阿姨"]),
+    what=st.sampled_from(["脱了鞋再上垫子", "把袜子脱了", "脱掉外套跑步", "先脱鞋"]),
+)
+def test_shoes_and_coats_are_taken_off_without_alarm(who: str, what: str) -> None:
+    assert assess(f"{who}让我{what}").level < RiskLevel.MODERATE
+
+
 @pytest.mark.parametrize(
     ("text", "category"),
     [
