@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import settings
 
 from qiaoban_agent import Companion
 from tests.policies import unannounced
 
 ROOT = Path(__file__).parents[1]
 _SHARED = ROOT.parent / "shared"
+settings.register_profile("untimed", deadline=None)  # two tests run at a time, and time each other
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

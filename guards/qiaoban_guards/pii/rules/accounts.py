@@ -62,6 +62,7 @@ _CLAUSE_ENDS = re.compile(r"[哦呀啦哈呢]?(?:[,，。!?~;)\n]|$)")
 _DIGIT = re.compile(r"\d", re.ASCII)
 _SHAPED = re.compile(r"[\d_.-]", re.ASCII)
 _ABOUT_IT = re.compile(r" ?(?:的?(?:软件|公司|开发|app)|里面?|上面?|(?:wei ?xin|app|pay)(?![a-z]))")
+_HAN = re.compile("[\u4e00-\u9fff]")
 _EQUATED = re.compile(r"[号码] ?$|[是:=叫为加搜@]|换成|改成")
 
 
@@ -120,6 +121,8 @@ def _wechat(match: Match) -> float | None:
             return None
         if _SHAPED.search(match.value):
             return 0.94
+        if _HAN.search(match.reading.plain) is None:
+            return None  # the English rules read "wechat every day"
         told = said.explicit or _EQUATED.search(said.gap) or not said.gap.strip()
         return 0.85 if told and not _ABOUT_IT.match(match.after(8)) else None
     if said.topic in _FREE and _given_as(match, "wechat"):

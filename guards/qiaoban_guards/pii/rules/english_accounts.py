@@ -1,4 +1,4 @@
-"""Ids on other platforms and in games, and e-mail addresses that are spoken."""
+"""Ids on other platforms and in games, behind the name of a platform."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from qiaoban_guards.pii.rules.english_text import (
     Span,
     goes_on,
     is_common,
-    listed,
     phrases,
     words_after,
 )
@@ -28,18 +27,13 @@ _PLATFORM = (
 _NOUN = (
     r"(?:user ?names?|user ?id|user|login|handle|tag|gamer ?tag|account|acc|acct|name|id|uid|ign|@)"
 )
-_ID = re.compile(r"@?[a-z0-9](?:[a-z0-9._-]{0,30}[a-z0-9_])?(?:#\d{2,8})?(?![a-z0-9@])", re.ASCII)
+_ID = re.compile(r"@?[a-z0-9_](?:[a-z0-9._-]{0,30}[a-z0-9_])?(?:#\d{2,8})?(?![a-z0-9@])", re.ASCII)
 _MEETING = re.compile(r"\d{3,4}(?:[ -]?\d{3,4}){2}(?!\d)", re.ASCII)
 _NO_ID = re.compile(
     r"(?:level|lvl|rank|lv|ep|episode|season|chapter|part|day|page|top|v)\d+|\d{1,4}|\d+(?:st"
     r"|nd|rd|th|k|m"
     r"|x|hrs?|h|min|mins|pm|am|fps|gb|v\d|%)|ps[45]|\d+\.\d+"
 )
-_MAILS = (
-    r"(?:gmail|googlemail|yahoo|ymail|hotmail|outlook|live|icloud|aol|proton(?:mail)?|msn|me|mail"
-    r"|qq|163|126|sina|foxmail|btinternet|sky|school)"
-)
-_DOT, _AT = r"(?: ?(?:\(dot\)|\[dot\]| dot ) ?)", r"(?: ?(?:\(at\)|\[at\]| at ) ?)"
 
 
 def _account(match: Match) -> Span | None:
@@ -55,6 +49,8 @@ def _account(match: Match) -> Span | None:
     words = words_after(match.reading, start)
     if not words or (len(value) < 3 and "_" not in value):
         return None
+    if match.match["platform"] == "whatsapp" and re.match(r" \d", plain[end : end + 2]):
+        return None  # a number that is read out
     if value.startswith("@"):
         return start, end, 0.9
     typed = match.reading.original(start, end)
@@ -73,19 +69,12 @@ def _wechat(match: Match) -> Span | None:
     return found and (*found[:2], max(found[2], 0.93))
 
 
-def _mail(match: Match) -> float | None:
-    local = re.split(r"[ .]", match.match["local"])[-1]
-    if match.match["provider"]:
-        return None if local in {"me", "is", "it"} else 0.98
-    return None if local in listed("english_words", "common", "people", "pets") else 0.7
-
-
 def _tagged(match: Match) -> float | None:
     return None if re.search(r"(?:密码|pass|pw)", match.before(20)) else 0.85
 
 
 def rules() -> tuple[Rule, ...]:
-    """Ids behind the name of a platform or the word username, handles, spoken addresses."""
+    """Ids behind the name of a platform or the word username, and handles."""
     says = r"(?P<says>(?: ?(?:is|was|it's|its|:|=|：|-|called|named|would be|at|just)){0,2} ?)"
     return (
         Cued(
@@ -143,17 +132,5 @@ def rules() -> tuple[Rule, ...]:
             r"(?<![\w#.])[a-z][a-z0-9._]{1,31}#\d{4}(?!\w)",
             trigger=r"[a-z0-9]#\d{4}",
             check=_tagged,
-        ),
-        Rule(
-            "email.spoken",
-            Kind.EMAIL,
-            rf"(?<![a-z0-9._-])(?<!dot )(?P<value>(?P<local>[a-z0-9_-]{{1,30}}(?:(?:{_DOT}"
-            rf"| underscore )[a-z0-9_-]{{1,30}}"
-            rf"){{0,2}}(?: \d{{1,4}})?){_AT}(?:(?P<provider>{_MAILS})|[a-z0-9-]{{2,30}})"
-            rf"(?:{_DOT}(?:com|net|org|edu|co|uk|cn|hk|tw|au|ca|us|ie|sch|school|k12|info"
-            rf"|me)){{1,3}})"
-            rf"(?![a-z0-9])",
-            trigger=r"dot",
-            check=_mail,
         ),
     )

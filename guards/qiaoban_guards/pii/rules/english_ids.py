@@ -11,7 +11,7 @@ import re
 
 from qiaoban_guards.pii.kinds import Kind
 from qiaoban_guards.pii.rule import Match, Rule
-from qiaoban_guards.pii.rules.english_text import is_unit
+from qiaoban_guards.pii.rules.english_text import is_unit, listed
 
 _SSN = re.compile(r"(?:\bssn\b|\bsocial\b)", re.ASCII)
 _INSURANCE = re.compile(r"(?:national insurance|\bni\b|\bnino\b)", re.ASCII)
@@ -57,6 +57,13 @@ def _among_passports(match: Match) -> float | None:
 def is_plate(match: Match) -> bool:
     """Whether it is a plate: a letter that stands apart at its end is no word of the sentence."""
     if len(match.number) < 1 or is_unit(match.value.lstrip("0123456789")):
+        return False
+    word = re.search(r" ([a-z]{2,3})$", match.value)
+    if (
+        word
+        and word[1] in listed("english_words", "common", "onward")
+        and match.typed[-1].islower()
+    ):
         return False
     apart = re.search(r" ([a-z])$", match.value)
     return apart is None or match.typed[-1].isupper() or apart[1] not in "aiur"

@@ -27,6 +27,7 @@ _DOOR = (
 )
 _CODE = r"(?:access |entry |security |pass|key)?(?:code|pin|password|passcode|combination|combo)"
 _NUMBER = r"(?<!\w)[#*]?(?:[a-z]{1,2})?\d[\da-z]*(?:[ -]\d+)*[a-z]?[#*]?(?!\w)"
+_UNITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "oh")
 _SIGNS = ".,;!?)\"'，。！？；”"
 
 
@@ -51,12 +52,24 @@ def _value(match: Match, number: re.Pattern[str]) -> tuple[int, int] | None:
 _GROUPED = re.compile(r"\d{2,6}(?:[ -]\d{2,6})+(?![\w])|\d{3,20}(?![!-~])", re.ASCII)
 
 
+_MEASURED = re.compile(r"\d+(?:[kmg]b(?:ps)?|[kmg]?hz|g|k|%)", re.ASCII)
+_OWN_NUMBER = re.compile(
+    r"(?:locker|gate|building|lift|elevator)(?:'?s)?(?: is| was|:)? $", re.ASCII
+)
+_NUMBERED = re.compile(rf"(?:\d|double|triple|{'|'.join(_UNITS)}) $", re.ASCII)
+POSTAL = re.compile(r"pin ?code (?:for|of|in) (?!(?:my|the|our|his|her) )", re.ASCII)
+
+
 def _password(match: Match) -> Span | None:
+    if POSTAL.search(match.match[0]):
+        return None  # what Indian post offices have
     found = _value(match, _GROUPED)
     if found is None:
         return None
     start, end = found
     value = match.reading.plain[start:end]
+    if _MEASURED.fullmatch(value):
+        return None
     if start > match.end:
         return start, end, 0.9  # in quotation marks
     if any(c.isdigit() for c in value):
@@ -70,6 +83,9 @@ def _password(match: Match) -> Span | None:
 
 
 def _door(match: Match) -> float | None:
+    numbered = len(match.number) <= 3 and _OWN_NUMBER.search(match.before(20))
+    if numbered or _NUMBERED.search(match.before(8)):
+        return None
     around = match.before(60) + match.after(30)
     if _GAME.search(around) or len(match.number) < 3 or is_unit(match.after(14)):
         return None

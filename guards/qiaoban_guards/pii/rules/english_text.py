@@ -120,6 +120,19 @@ class Cued(Rule):
                 yield found
 
 
+_HAN = re.compile("[\u4e00-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Latin(Rule):
+    """A rule for messages without a Han character, whose forms among Chinese are other things."""
+
+    def find(self, reading: Reading) -> Iterator[Span]:
+        """Yield (start, end, score) in the plain form; nothing where Chinese is written."""
+        if _HAN.search(reading.plain) is None:
+            yield from Rule.find(self, reading)
+
+
 @lru_cache(maxsize=64)
 def phrases(name: str, *keys: str) -> str:
     """An expression for any phrase under some keys of data/`name`.yaml."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 from qiaoban_guards.pii.kinds import Kind
 from qiaoban_guards.pii.rule import Match, Rule
 from qiaoban_guards.pii.rules.english_ids import PLATE, is_plate
+from qiaoban_guards.pii.rules.english_secrets import POSTAL
 from qiaoban_guards.pii.rules.english_text import (
     has_word,
     is_common,
@@ -132,9 +133,9 @@ def _opens(match: Match) -> float | None:
 def _secret(match: Match) -> float | None:
     """A run with digits and letters, or four digits and more."""
     value = match.value
-    if _ASKED.match(match.after(16)):
+    if _ASKED.match(match.after(16)) or POSTAL.search(match.before(40)):
         return None
-    if _counted(match) or re.fullmatch(r"\d+(?:st|nd|rd|th|am|pm|k|x|%)", value):
+    if _counted(match) or re.fullmatch(r"\d+(?:st|nd|rd|th|am|pm|k|x|%|[kmg]b(?:ps)?)", value):
         return None
     if value.isdecimal():
         return 0.76 if 4 <= len(value) <= 12 else None

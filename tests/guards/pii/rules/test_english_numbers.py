@@ -48,6 +48,7 @@ def test_phone_numbers_of_english_speakers_are_found(marked: str) -> None:
     [
         "call 911 or 999 or 112",
         "childline is 0800 1111",
+        "our head says ring Childline, 0800 1111",
         "the samaritans number is 116 123",
         "the lifeline is 1-800-273-8255",
         "kids help phone 1-800-668-6868 is free",
