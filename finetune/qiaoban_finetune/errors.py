@@ -1,8 +1,10 @@
 """What may go wrong before and during training.
 
 QiaobanError
+├── CollectError    a run that collects dialogues
 ├── DataError       a record of a data set
 ├── ConfigError     a key of a run's configuration
+├── EvaluationError a measurement that could not be made
 └── TrainingError   the run itself
 """
 
@@ -21,3 +23,11 @@ class ConfigError(QiaobanError):
 
 class TrainingError(QiaobanError):
     """A run stopped; says where, and what of it is kept."""
+
+
+class EvaluationError(QiaobanError):
+    """A measurement could not be made; says of what, and where its log is."""
+
+
+class CollectError(QiaobanError):
+    """Dialogues are not collected any more; says why, and that what was answered is kept."""

@@ -35,7 +35,11 @@ app.add_typer(content)
 app.add_typer(policy)
 app.add_typer(audit)
 for entry in entry_points(group="qiaoban.commands"):  # `train`: what stands on the agent
-    app.command(entry.name)(entry.load())
+    found = entry.load()
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=entry.name)
+    else:
+        app.command(entry.name)(found)
 
 
 def _version(wanted: bool) -> None:

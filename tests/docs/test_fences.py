@@ -23,6 +23,8 @@ def test_python_fences_run(example: CodeExample, eval_example: EvalExample) -> N
     for package in ("langchain", "transformers"):
         if package in example.source:
             pytest.importorskip(package)
+    if "qiaoban_finetune.evaluate" in example.source:
+        pytest.importorskip("inspect_ai")
     eval_example.run(example)
 
 

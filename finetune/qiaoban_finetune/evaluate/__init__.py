@@ -1,0 +1,1 @@
+"""Measuring companions: tasks, judges, simulated children, reports, and comparisons of runs."""

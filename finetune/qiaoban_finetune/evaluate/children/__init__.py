@@ -1,0 +1,1 @@
+"""Simulated children who drive whole sessions: scripted ones, and ones that a model plays."""

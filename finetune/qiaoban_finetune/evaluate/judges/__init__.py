@@ -1,0 +1,1 @@
+"""Models that score replies, and how far they are to be believed."""
