@@ -11,20 +11,19 @@ from dataclasses import dataclass
 
 from qiaoban_finetune.base import Base
 from qiaoban_finetune.base_tokenizer import base_tokenizer
+from qiaoban_finetune.collate import padded
+from qiaoban_finetune.companion_prompts import prompted
 from qiaoban_finetune.config import TrainingConfig
-from qiaoban_finetune.errors import ConfigError
 from qiaoban_finetune.estimate import Estimate, Workload, estimate
 from qiaoban_finetune.hardware import Hardware
-from qiaoban_finetune.learning_data import LearningData, learning_data
+from qiaoban_finetune.learning_data import LearningData
 from qiaoban_finetune.legacy import read_deepspeed
 from qiaoban_finetune.memory import GIB
 from qiaoban_finetune.methods import refuse_unsupported
+from qiaoban_finetune.pairs import PADDED_TO, data_of
 from qiaoban_finetune.scratch import ensure_base
 from qiaoban_finetune.shape import config_file, shape_of
 from qiaoban_finetune.sharding import Sharding
-
-_MULTIPLE = 8
-"""What collate.Padded fills lengths up to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,9 @@ class Check:
 
     def _data(self) -> Iterator[str]:
         numbers = self.numbers
+        if self.config.preference is not None:
+            yield from self._pairs()
+            return
         yield (
             f"dialogues   {numbers['dialogues']:,}, of which "
             f"{numbers['dialogues shortened']:,} lose turns beyond "
@@ -68,11 +70,26 @@ class Check:
             f"{100 * self.padding:.1f} % of what is computed is padding"
         )
 
+    def _pairs(self) -> Iterator[str]:
+        numbers = self.numbers
+        yield (
+            f"pairs       {numbers['pairs']:,}, of which {numbers['pairs shortened']:,} lose turns "
+            f"beyond {self.config.data.max_tokens:,} tokens and "
+            f"{numbers['pairs left out as too long']:,} are left out; "
+            f"{numbers['validation pairs']:,} more to measure on"
+        )
+        yield (
+            f"tokens      {numbers['tokens of an epoch']:,} an epoch with both replies, "
+            f"{numbers['learnt tokens of an epoch']:,} of them in replies; "
+            f"{100 * self.padding:.1f} % of what is computed is padding"
+        )
+
     def _training(self) -> Iterator[str]:
         told, optimiser = self.estimate, self.config.optimiser
         ranks = told.hardware.ranks
+        what = "sequences" if self.config.preference is None else "pairs"
         yield (
-            f"steps       {told.steps:,} of {optimiser.global_batch} sequences: "
+            f"steps       {told.steps:,} of {optimiser.global_batch} {what}: "
             f"{optimiser.micro_batch} at a time × {optimiser.accumulation(ranks)} × {ranks} GPUs"
         )
         share = 100 * told.trainable / told.parameters
@@ -123,16 +140,15 @@ def check(config: TrainingConfig, hardware: Hardware | None = None) -> Check:
     Raises ConfigError, DataError, CheckpointError or ModelError for what training would refuse.
     """
     hardware = hardware or Hardware("a100-80g")
-    if config.preference is not None:
-        raise ConfigError("preference: the dry run knows no pairs; leave --check out")
-    ensure_base(config)
+    learnt = prompted(config)
+    ensure_base(learnt)
     shape = shape_of(config.model)
     deepspeed = read_deepspeed(config.deepspeed) if config.deepspeed else None
     sharding = Sharding.of(deepspeed, shape.width)
     refuse_unsupported(config, sharding.stage)
     tokenizer, chat_format = base_tokenizer(config.model)
     folder = config_file(config.model.base).parent
-    data = learning_data(config, Base(folder, tokenizer, chat_format, None))
+    data = data_of(learnt, Base(folder, tokenizer, chat_format, None))
     workload = workload_of(config, data)
     told = estimate(config, shape, workload, hardware, sharding)
     return Check(config, data.numbers, workload, told)
@@ -143,13 +159,30 @@ def workload_of(config: TrainingConfig, data: LearningData) -> Workload:
 
     The longest micro-batch is that of the longest sequences, which some epoch brings together.
     """
+    if config.preference is not None:
+        return _of_pairs(config, data)
     sequences, micro = data.numbers["sequences of an epoch"], config.optimiser.micro_batch
-    rows = [[len(example.ids) for example in data.rows[at]] for at in range(sequences)]
+    rows = [[len(example.ids) for example in row] for row in data.rows.epoch(0)]
     attended = sum(n * n for row in rows for n in row) / sum(map(sum, rows))
     if config.data.packing:
         tokens = sum(map(sum, rows))
-        return Workload(sequences, tokens, micro * max(map(sum, rows)), attended)
-    padded = [-(-sum(row) // _MULTIPLE) * _MULTIPLE for row in rows]
-    batches = [padded[at : at + micro] for at in range(0, sequences, micro)]
-    tokens = sum(max(batch) * len(batch) for batch in batches)
-    return Workload(sequences, tokens, micro * max(padded), attended)
+        return Workload(sequences, tokens, max(map(sum, rows)), attended)
+    lengths = [sum(row) for row in rows]
+    batches = [lengths[at : at + micro] for at in range(0, sequences, micro)]
+    tokens = sum(padded(batch) * len(batch) for batch in batches)
+    return Workload(sequences, tokens, micro * padded([max(lengths)] * micro), attended)
+
+
+def _of_pairs(config: TrainingConfig, data: LearningData) -> Workload:
+    """A step counts pairs; both sequences of each are computed, padded to one length."""
+    micro, rows = config.optimiser.micro_batch, data.rows.epoch(0)
+    lengths = [[len(example.ids) for example in row] for row in rows]
+    batches = [lengths[at : at + micro] for at in range(0, len(lengths), micro)]
+    tokens = sum(2 * len(batch) * _filled(max(map(max, batch))) for batch in batches)
+    both = [length for pair in lengths for length in pair]
+    attended = sum(n * n for n in both) / sum(both)
+    return Workload(len(rows), tokens, 2 * micro * _filled(max(both)), attended)
+
+
+def _filled(length: int) -> int:
+    return -(-length // PADDED_TO) * PADDED_TO

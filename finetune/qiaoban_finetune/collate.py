@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -17,22 +18,22 @@ from qiaoban_finetune.encoding import IGNORED, Example
 from qiaoban_finetune.errors import DataError
 
 Batch = dict[str, Any]
+MULTIPLE = 8
 
 
 class Padded:
     """Examples of a batch one below the other, filled up on the right.
 
-    Gives `input_ids`, `attention_mask` and `labels`, int64 [examples, tokens]; tokens are a
-    multiple of `multiple_of`, in which tensor cores compute.
+    Gives `input_ids`, `attention_mask` and `labels`, int64 [examples, tokens]; examples × tokens
+    are a multiple of `multiple_of`, in which tensor cores compute.
     """
 
-    def __init__(self, pad_id: int, multiple_of: int = 8) -> None:
+    def __init__(self, pad_id: int, multiple_of: int = MULTIPLE) -> None:
         self.pad_id, self.multiple_of = pad_id, multiple_of
 
     def __call__(self, examples: Sequence[Example]) -> Batch:
         """The batch of these examples; DataError for none."""
-        longest = max(_lengths(examples))
-        shape = (len(examples), -(-longest // self.multiple_of) * self.multiple_of)
+        shape = (len(examples), padded(_lengths(examples), self.multiple_of))
         ids = np.full(shape, self.pad_id)
         labels = np.full(shape, IGNORED)
         mask = np.zeros(shape, np.int64)
@@ -42,6 +43,12 @@ class Padded:
             labels[row, :length] = example.labels
             mask[row, :length] = 1
         return _tensors(input_ids=ids, attention_mask=mask, labels=labels)
+
+
+def padded(lengths: Sequence[int], multiple_of: int = MULTIPLE) -> int:
+    """The tokens that each example of a batch with these lengths is filled up to."""
+    step = multiple_of // gcd(multiple_of, len(lengths))
+    return -(-max(lengths) // step) * step
 
 
 class Packed:

@@ -54,6 +54,10 @@ __all__ = [
 ]
 
 
+_FILES = {"data": ("train", "validation", "companion"), "preference": ("pairs",)}
+"""Keys that name files, which may stand beside the configuration."""
+
+
 class TrainingConfig(Section):
     """A whole run."""
 
@@ -64,7 +68,7 @@ class TrainingConfig(Section):
     method: MethodConfig = FullMethod()
     """Which weights are trained."""
     preference: PreferenceConfig | None = None
-    """Learn from pairs of replies instead of from `data`."""
+    """Learn from pairs of replies instead of from dialogues."""
     optimiser: OptimiserConfig
     """How it is optimised."""
     deepspeed: Path | None = None
@@ -133,14 +137,16 @@ def _validated(data: Mapping[str, Any], origins: Sequence[tuple[str, str]]) -> T
 
 def _clashes(config: TrainingConfig) -> Iterator[str]:
     """What cannot go together, as `key: problem; remedy`."""
-    if config.preference is None and not config.data.train:
+    if config.preference is not None:
+        yield from _clashes_with_pairs(config, config.preference)
+    elif not config.data.train:
         yield "data.train: names no file; add `- path: FILE` under it"
     if config.method.kind == "prefix" and config.merge:
         yield (
             "merge: a prefix stands beside the weights and cannot be merged into them; set "
             "merge: false"
         )
-    if config.method.kind == "prefix" and config.data.packing:
+    if config.method.kind == "prefix" and config.data.packing and config.preference is None:
         yield (
             "data.packing: every packed dialogue would need the prefix before it; set "
             "packing: false"
@@ -158,6 +164,34 @@ def _clashes(config: TrainingConfig) -> Iterator[str]:
         )
 
 
+def _clashes_with_pairs(config: TrainingConfig, preference: PreferenceConfig) -> Iterator[str]:
+    if config.data.train:
+        yield (
+            "data.train: nothing is learnt of dialogues where preference is set; take one of the "
+            "two out, and train on the other's final/ with it"
+        )
+    if isinstance(config.data.validation, tuple):
+        yield (
+            "data.validation: files are of dialogues, and preference learns from pairs; write a "
+            "share or a number of pairs"
+        )
+    if config.data.companion is not None:
+        yield (
+            "data.companion: pairs are learnt as they stand; take it out, and write the system "
+            "message into the pairs"
+        )
+    if config.model.random is not None:
+        yield (
+            "model.random: a random model says nothing that one could prefer; train it on "
+            "dialogues first, and name its final/ as model.base"
+        )
+    if preference.label_smoothing and preference.loss != "sigmoid":
+        yield (
+            f"preference.label_smoothing: the loss {preference.loss} has none; set it to 0, or "
+            "take loss: sigmoid"
+        )
+
+
 def _beside(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The data with those paths of files that stand beside the configuration made whole."""
 
@@ -172,7 +206,10 @@ def _beside(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return cast("object", value)
 
     found = dict(data)
-    for section, keys in (("data", ("train", "validation")), ("preference", ("pairs",))):
+    for section, keys in (
+        ("data", ("train", "validation", "companion")),
+        ("preference", ("pairs",)),
+    ):
         if isinstance(part := found.get(section), dict):
             named = cast("dict[str, Any]", part)
             found[section] = {k: whole(v) if k in keys else v for k, v in named.items()}

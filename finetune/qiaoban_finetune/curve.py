@@ -44,7 +44,12 @@ def points(history: Sequence[Mapping[str, Any]], name: str) -> list[tuple[int, f
     return [(each["step"], float(each[name])) for each in history if name in each]
 
 
-def draw(history: Sequence[Mapping[str, Any]], file: Path, title: str) -> None:
+def draw(
+    history: Sequence[Mapping[str, Any]],
+    file: Path,
+    title: str,
+    unit: str = "nats per learnt token",
+) -> None:
     """Write a PNG of training and validation loss over steps; many points get a running mean."""
     try:
         figures: Any = import_module("matplotlib.figure")
@@ -63,7 +68,7 @@ def draw(history: Sequence[Mapping[str, Any]], file: Path, title: str) -> None:
         )
         if many:
             axes.plot(steps, _mean(values), color=line.get_color(), label=f"{label}, running mean")
-    axes.set(xlabel="step", ylabel="loss (nats per learnt token)", title=title)
+    axes.set(xlabel="step", ylabel=f"loss ({unit})", title=title)
     axes.grid(alpha=0.3)
     if axes.has_data():
         axes.legend()

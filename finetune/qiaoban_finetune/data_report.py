@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,18 @@ def hashes(path: Path) -> tuple[FileHash, ...]:
 
 def _hash(file: Path) -> FileHash:
     try:
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            return FileHash(str(file), stream.tell(), digest)
+        now = file.stat()
+        return _hash_of(file, now.st_size, now.st_mtime_ns, now.st_ino)
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror}); give a file") from error
+
+
+@lru_cache(maxsize=4096)
+def _hash_of(file: Path, size: int, changed: int, place: int) -> FileHash:
+    """The hash of a file, read once as long as it is the same."""
+    del changed, place
+    with file.open("rb") as stream:
+        return FileHash(str(file), size, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def _counted(source: Source, on_dialogue: Callable[[], object] | None) -> SourceReport:

@@ -6,19 +6,27 @@ number in the environment; without them a run is one process.
 
 from __future__ import annotations
 
-import json
+import gc
+import logging
 import os
 import socket
+import sys
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from qiaoban_agent.errors import MissingExtraError
-from qiaoban_finetune.errors import ConfigError, TrainingError
+from qiaoban_finetune.errors import TrainingError
+from qiaoban_finetune.legacy import modern_deepspeed, read_deepspeed
 
+_LOG = logging.getLogger(__name__)
 _MARK = ".shared"
+_HOLDING = ("torch.distributed.nn.functional", "deepspeed.comm.torch")
+"""Modules whose functions have the group of the moment they are imported as a default, for ever."""
+_CACHED = type(cache(len))
 
 
 def rank() -> int:
@@ -38,20 +46,31 @@ def launched() -> bool:
 
 @contextmanager
 def process_group(*, deepspeed: bool) -> Generator[None]:
-    """What surrounds a run: DeepSpeed is told of a single process, and the group is closed.
-
-    Without an end of its own a group aborts at exit now and then.
-    """
+    """What surrounds a run: DeepSpeed is told of a single process, and the group is closed."""
     alone = _alone() if deepspeed and not launched() else {}
     os.environ.update(alone)
+    for name in _HOLDING if launched() else ():
+        with suppress(ImportError):
+            import_module(name)
     try:
         yield
     finally:
-        distributed: Any = import_module("torch.distributed")
-        if distributed.is_available() and distributed.is_initialized():
-            distributed.destroy_process_group()
+        _close_group()
         for key in alone:
             os.environ.pop(key, None)
+
+
+@contextmanager
+def freed(trainer: Any) -> Generator[None]:
+    """Take from the model, when the block ends, the hooks by which it would hold the group."""
+    try:
+        yield
+    finally:
+        trainer.accelerator.free_memory()
+        reference: Any = getattr(trainer, "ref_model", None)
+        if hasattr(reference, "destroy"):  # an engine of DeepSpeed, which accelerate knows not of
+            reference.destroy()
+        _forget_divided_models()
 
 
 def agree(problem: Exception | str | None, what: str) -> None:
@@ -88,7 +107,7 @@ def refuse_unshared(run: Path) -> None:
 
 
 def deepspeed_settings(path: Path | None) -> dict[str, Any] | None:
-    """DeepSpeed's JSON; under ZeRO-3 the first process is to get the weights in one piece.
+    """DeepSpeed's JSON as DeepSpeed takes it today; what an older one had besides is logged.
 
     Raises ConfigError where the file is none, MissingExtraError without DeepSpeed.
     """
@@ -98,13 +117,10 @@ def deepspeed_settings(path: Path | None) -> dict[str, Any] | None:
         import_module("deepspeed")
     except ImportError as error:
         raise MissingExtraError("training with DeepSpeed", "deepspeed") from error
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"deepspeed: {path} cannot be read as JSON: {error}") from error
-    if not isinstance(read, dict):
-        raise ConfigError(f"deepspeed: {path} holds no JSON object; see finetune/configs/deepspeed")
-    return cast("dict[str, Any]", read)
+    settings, notices = modern_deepspeed(read_deepspeed(path))
+    for notice in notices if rank() == 0 else ():
+        _LOG.warning("%s: %s", path, notice)
+    return settings
 
 
 def join_deepspeed() -> None:
@@ -144,6 +160,31 @@ def _whole(weight: Any) -> Generator[None]:
     zero: Any = import_module("deepspeed").zero
     with zero.GatheredParameters([weight]):
         yield
+
+
+def _forget_divided_models() -> None:
+    """Empty the list and the caches of methods in which ZeRO-3 keeps every model it divided."""
+    offload: Any = sys.modules.get("deepspeed.runtime.zero.parameter_offload")
+    if offload is None:
+        return
+    offload.FWD_MODULE_STACK.clear()
+    for each in gc.get_objects():
+        if type(each) is _CACHED and each.__module__.startswith("deepspeed."):
+            each.cache_clear()
+
+
+def _close_group() -> None:
+    """Close the group and see the threads of gloo end, which the last reference to it keeps alive.
+
+    One that lets go of a tensor when Python has begun to leave aborts the whole process.
+    """
+    distributed: Any = import_module("torch.distributed")
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return
+    deepspeed: Any = sys.modules.get("deepspeed.comm")
+    closing = distributed if deepspeed is None or not deepspeed.is_initialized() else deepspeed
+    closing.destroy_process_group()
+    gc.collect()  # models and engines hold it in circles
 
 
 def _told(problem: Exception | str) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 """The label of a token that is not learnt; what torch's cross entropy leaves out."""
+LEARN_LAST = ("learn", "last")
+"""In `extra` of a dialogue of which only the last reply is learnt."""
 _ANCHOR = "\n"
 
 
@@ -100,8 +102,9 @@ class Encoder:
         than the model wrote: it is then learnt in a sequence of its own, which ends with it.
         """
         conversation = self._conversation(dialogue)
+        earlier = () if LEARN_LAST in dialogue.extra else range(len(conversation.turns) - 1)
         try:
-            return self._examples(conversation, dialogue.id, range(len(conversation.turns)))
+            return self._examples(conversation, dialogue.id, earlier)
         except ModelError as error:
             raise DataError(f"{dialogue.id}: {error}; leave the dialogue out") from error
 
@@ -126,7 +129,7 @@ class Encoder:
     def _examples(
         self, conversation: Conversation, name: str, wanted: Collection[int]
     ) -> list[Example]:
-        """The sequences in which the replies of the wanted turns are learnt."""
+        """The sequences in which the last reply is learnt, and those of the wanted turns."""
         turns = len(conversation.turns)
         start = self._start(conversation)
         if start is None:

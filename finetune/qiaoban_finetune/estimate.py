@@ -101,13 +101,15 @@ def flops(config: TrainingConfig, shape: ModelShape, attended: float) -> float:
     A weight costs 2 forward and 4 backward, together the 6·N of Kaplan et al. 2020 (2001.08361);
     2 of the 4 are its own gradient, which a frozen one has not. Attention over s tokens costs
     12·s·heads·head size a layer (Chowdhery et al. 2022, 2204.02311, appendix B), half of it where
-    what is later is not computed. Gradient checkpointing computes forward twice.
+    what is later is not computed. Gradient checkpointing computes forward twice; learning
+    from pairs computes it once more, with the model it began from.
     """
     weights = shape.in_linears + shape.vocabulary * shape.width
     attention = 2 * attended * shape.heads * shape.head_size * shape.layers
     forward = 2 * weights + attention
     backward = (4 if config.method.kind == "full" else 2) * weights + 2 * attention
-    return forward * (2 if config.model.gradient_checkpointing else 1) + backward
+    reference = forward if config.preference is not None else 0
+    return forward * (2 if config.model.gradient_checkpointing else 1) + backward + reference
 
 
 def _sent(

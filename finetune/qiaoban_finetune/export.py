@@ -24,12 +24,11 @@ from qiaoban_agent.checkpoints.target import write_json
 from qiaoban_agent.models.transformers.placement import ADAPTER
 from qiaoban_finetune.base import Base, Precision
 from qiaoban_finetune.config import TrainingConfig
+from qiaoban_finetune.methods import ADAPTER as TRAINED
 from qiaoban_finetune.prefix_layout import write_ptuning
 
 FINAL, PTUNING = "final", "ptuning"
 _WEIGHTS = (".safetensors", ".bin")
-_LAYOUTS: Mapping[str, str] = {"qiaoban": "baichuan", "baichuan2": "baichuan2", "pica": "chatglm2"}
-"""By which layout `qiaoban_agent…formats` knows a chat format."""
 _TORCH = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
@@ -80,7 +79,9 @@ def _adapter(
 ) -> None:
     model.eval()  # a prefix is computed once more, without its dropout
     given = {"state_dict": dict(weights)} if config.method.kind != "prefix" else {}
-    model.save_pretrained(str(folder / ADAPTER), save_embedding_layers=False, **given)
+    model.save_pretrained(
+        str(folder / ADAPTER), save_embedding_layers=False, selected_adapters=[TRAINED], **given
+    )
     _set(folder / ADAPTER / "adapter_config.json", base_model_name_or_path=_base_name(base, config))
     if config.method.kind == "prefix" and _is_chatglm2(base.folder):
         write_ptuning(folder / ADAPTER, folder / PTUNING)
@@ -135,20 +136,23 @@ def _keep_generation(base: Path, folder: Path) -> None:
 
 def _tell_format(base: Base, folder: Path) -> None:
     """Have the agent, and for plain text any other program, find the format that was learnt."""
-    form = base.chat_format
-    layout = _LAYOUTS.get(form.name)
-    if layout is not None:
-        write_json(folder / CONVERSION, {"layout": layout, "chat_format": form.name})
+    form, layout = base.chat_format, _layout(base.folder)
+    if layout or form.name != "template":
+        told = {"layout": layout} if layout else {}
+        write_json(folder / CONVERSION, {**told, "chat_format": form.name})
     if form.name == "qiaoban":
         (folder / "chat_template.jinja").write_text(form.template, encoding="utf-8", newline="\n")
 
 
+def _layout(base: Path) -> str | None:
+    """Whose tensors the base's were before it was converted; None where it was not."""
+    file = base / CONVERSION
+    return json.loads(file.read_text(encoding="utf-8")).get("layout") if file.is_file() else None
+
+
 def _is_chatglm2(base: Path) -> bool:
-    told = [base / CONVERSION, base / "config.json"]
-    if not all(file.is_file() for file in told):
-        return False
-    report, config = (json.loads(file.read_text(encoding="utf-8")) for file in told)
-    return (report.get("layout"), config.get("model_type")) == ("chatglm2", "glm")
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    return (_layout(base), config.get("model_type")) == ("chatglm2", "glm")
 
 
 def _set(file: Path, **values: Any) -> None:

@@ -93,6 +93,8 @@ def memory(
     weights = float(2 if mixed else 4) * trained
     if full and half and not mixed:
         weights += 2 * trained  # autocast's half copies
+    if full and config.preference is not None:
+        weights += (2 if half else 4) * trained  # what it began from
     if not full:
         weights += _frozen(shape, config.method, half=half)
     gradients = float(2 if mixed else 4) * trained

@@ -36,6 +36,11 @@ def refuse_unsupported(config: TrainingConfig, zero_stage: int) -> None:
             "deepspeed: a prefix hangs at its first checkpoint under ZeRO-3 on several GPUs; take "
             "the JSON for ZeRO-2 (the frozen weights need no gradients), or method.kind: lora"
         )
+    if kind == "prefix" and config.preference is not None:
+        raise ConfigError(
+            "method.kind: a prefix cannot learn from pairs: PEFT has no second one beside it, to "
+            "which it would be held; take lora or full"
+        )
     if kind == "qlora" and zero_stage == 3:
         raise ConfigError(
             "deepspeed: ZeRO-3 would split weights that bitsandbytes has packed; take the JSON "

@@ -72,7 +72,7 @@ class Mixture:
         both = list(zip(self.sources, self.sizes, strict=True))
         own = sum(size for source, size in both if source.share == greatest)
         return tuple(
-            size if source.share == greatest else max(1, round(own * source.share / greatest))
+            size if source.share == greatest else replayed(own, source.share / greatest)
             for source, size in both
         )
 
@@ -114,6 +114,11 @@ class Mixture:
                 which += 1
             left[which] -= 1
             yield next(streams[which])
+
+
+def replayed(own: int, ratio: float) -> int:
+    """How many dialogues an epoch with `own` of one's own replays of a source: at least one."""
+    return max(1, round(own * ratio))
 
 
 def _from(source: Source, size: int, before: int) -> Iterator[Dialogue]:

@@ -8,11 +8,19 @@ decreasing does: 0.5 % against 3.9 % of 2,048 tokens on the dialogues of CPsyCou
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from random import Random
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qiaoban_finetune.errors import DataError
+
+Places = NDArray[np.int64]
+"""Where examples stand among all of them."""
 
 WINDOW = 256
 """Examples that are looked at together, at least; enough for a few sequences in any case."""
@@ -21,21 +29,63 @@ _FULL = 0.99
 _HELD_BACK = 0.25
 
 
-def pack(lengths: Sequence[int], capacity: int, seed: int) -> list[list[int]]:
-    """Every example once, as the places of those that stand in one sequence together.
+class Packs(Sequence[Places]):
+    """The places of the examples of each sequence: two arrays, however many sequences there are.
+
+    `places` are those of all sequences, one behind the other; sequence n begins at `begins[n]`, and
+    behind the last of them stands where it ends.
+    """
+
+    def __init__(self, places: Places, begins: Places) -> None:
+        self.places, self.begins = places, begins
+
+    @classmethod
+    def of(cls, sequences: Iterable[Sequence[int]]) -> Packs:
+        """The same as arrays."""
+        places, begins = array("q"), array("q", [0])
+        for sequence in sequences:
+            places.extend(sequence)
+            begins.append(len(places))
+        return cls(np.array(places, np.int64), np.array(begins, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.begins) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> Places: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Places]: ...
+    def __getitem__(self, at: int | slice) -> Places | list[Places]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        if not -len(self) <= at < len(self):
+            raise IndexError(at)
+        at %= len(self)
+        return self.places[self.begins[at] : self.begins[at + 1]]
+
+
+def shuffled(places: Places, seed: int | str) -> Places:
+    """The places in an order that is drawn from `seed`, on every machine the same."""
+    order = array("q", places.tobytes())
+    Random(seed).shuffle(order)  # noqa: S311 - an order, no secret
+    return np.array(order, np.int64)
+
+
+def pack(lengths: Sequence[int] | NDArray[np.int32], capacity: int, seed: int | str) -> Packs:
+    """Every example once, with those that stand in one sequence together.
 
     The order of examples and of sequences is drawn from `seed`; give another one each epoch.
     Raises DataError for an example longer than `capacity`.
     """
-    drawn = Random(seed)  # noqa: S311 - an order, no secret
-    order = list(range(len(lengths)))
-    drawn.shuffle(order)
-    found = (lengths[place] for place in order)
-    return [[order[at] for at in places] for places in packed(found, capacity, seed)]
+    order = shuffled(np.arange(len(lengths)), seed)
+    known = np.asarray(lengths, np.int64)[order]
+    found: Iterator[int] = map(int, known)
+    packs = Packs.of(packed(found, capacity, seed))
+    return Packs(order[packs.places], packs.begins)
 
 
 def packed(
-    lengths: Iterable[int], capacity: int, seed: int, *, window: int = WINDOW
+    lengths: Iterable[int], capacity: int, seed: int | str, *, window: int = WINDOW
 ) -> Iterator[list[int]]:
     """The same for a stream in its order, in memory that does not grow with it.
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from qiaoban_finetune.config import SourceConfig, TrainingConfig
-from qiaoban_finetune.errors import DataError, TrainingError
+from qiaoban_finetune.data_report import hashes
+from qiaoban_finetune.errors import TrainingError
 
 FILE, TEXT = "run_card.json", "run_card.md"
 _PACKAGES = (
@@ -32,7 +33,6 @@ _PACKAGES = (
     "bitsandbytes",
     "trl",
 )
-_BLOCK = 2**20
 
 
 def data_facts(config: TrainingConfig) -> list[dict[str, Any]]:
@@ -172,18 +172,13 @@ def _use(source: SourceConfig, use: str) -> dict[str, Any]:
 
 
 def _fingerprint(path: Path) -> tuple[int, str]:
-    """Bytes and SHA-256 of a file; of a folder those of its files, one behind the other."""
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-    digest, size = hashlib.sha256(), 0
-    try:
-        for file in files:
-            with file.open("rb") as opened:
-                while block := opened.read(_BLOCK):
-                    digest.update(block)
-                    size += len(block)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); give a file") from error
-    return size, digest.hexdigest()
+    """Bytes and SHA-256 of a file; of a folder that of the list which `sha256sum` prints of it."""
+    found = hashes(path)
+    size = sum(each.bytes for each in found)
+    if not path.is_dir():
+        return size, found[0].sha256
+    told = "".join(f"{each.sha256}  {Path(each.path).name}\n" for each in found)
+    return size, hashlib.sha256(told.encode()).hexdigest()
 
 
 def _row(source: Mapping[str, Any]) -> str:

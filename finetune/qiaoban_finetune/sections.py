@@ -85,7 +85,8 @@ class SourceConfig(Section):
     path: Path
     """A file or folder: looked for beside the configuration, then where the command runs."""
     format: str = "auto"
-    """How it is written: qiaoban, belle, alpaca, sharegpt, openai, psyqa, smile or pica."""
+    """How it is written: qiaoban, qiaoban_input, belle, alpaca, sharegpt, openai, psyqa, smile or
+    pica."""
     share: PositiveFloat = 1.0
     """How often it is drawn against the others; general data replayed beside one's own: 0.25."""
     licence: str = ""
@@ -114,6 +115,8 @@ class DataConfig(Section):
         tuple[SourceConfig, ...] | int | float, BeforeValidator(_share_count_or_sources)
     ] = 0.0
     """Kept from training to measure on: a share, a number of dialogues, or files of their own."""
+    companion: str | None = None
+    """The policy, by name or file, of a companion whose own words are put before each reply."""
     max_tokens: Annotated[int, Field(ge=8)] = 1024
     """The longest sequence; a longer dialogue loses whole turns from its front."""
     packing: bool = True
@@ -181,13 +184,13 @@ class PreferenceConfig(Section):
     """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) on pairs."""
 
     pairs: Annotated[tuple[Path, ...], Field(min_length=1)]
-    """JSON Lines files of `prompt`, `chosen` and `rejected` replies."""
+    """JSON Lines files: `messages` up to the child's last, a `chosen` and a `rejected` reply."""
     beta: PositiveFloat = 0.1
     """How strongly the model is held to the one it began from."""
     loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
     """The loss of a pair."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    """The share of pairs that is thought to be the wrong way round."""
+    """The share of pairs that is thought to be the wrong way round; with `loss: sigmoid` alone."""
 
 
 class OptimiserConfig(Section):
@@ -202,7 +205,7 @@ class OptimiserConfig(Section):
     global_batch: PositiveInt = 64
     """Sequences of one step, over all GPUs; with packing a sequence is `data.max_tokens` long."""
     micro_batch: PositiveInt = 1
-    """Sequences that one GPU computes at a time."""
+    """Sequences that one GPU computes at a time; packed, one of so many times max_tokens."""
     warmup_steps: NonNegativeInt = 0
     """Steps over which the learning rate rises from nothing."""
     schedule: Schedule = "linear"

@@ -27,7 +27,7 @@ from qiaoban_finetune.errors import DataError
 from qiaoban_finetune.tokens import EXAMPLES, FACTS, Tokens
 from qiaoban_finetune.writing_tokens import write_tokens
 
-VERSION = 1
+VERSION = 2
 """Another number where the same dialogues would be encoded otherwise than before."""
 
 

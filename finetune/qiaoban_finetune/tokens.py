@@ -89,6 +89,26 @@ class Tokens(Sequence[Example]):
             return np.zeros(0, np.int32)
         return np.concatenate([np.diff(batch.offsets) for batch in self._batches])
 
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """Which dialogue each example is of, counted from 0 as they were given; 8 bytes each."""
+        return self._column("number", np.dtype(np.int64))
+
+    @cached_property
+    def learnt(self) -> NDArray[np.int32]:
+        """How many tokens of each example are learnt; 4 bytes an example."""
+        return self._column("learnt", np.dtype(np.int32))
+
+    @cached_property
+    def left_out(self) -> NDArray[np.int32]:
+        """The turns that each example's dialogue lost; 4 bytes an example."""
+        return self._column("left_out", np.dtype(np.int32))
+
+    def _column(self, name: str, kind: np.dtype[Any]) -> NDArray[Any]:
+        if not self._batches:
+            return np.zeros(0, kind)
+        return np.concatenate([batch.column(name) for batch in self._batches])
+
 
 class _Batch:
     """Some examples of the file as arrays over its bytes."""
@@ -100,6 +120,12 @@ class _Batch:
         self._ids: NDArray[np.int32] = ids.values.to_numpy()
         self._labels: NDArray[np.int32] = labels.values.to_numpy()
         self._dialogues, self._left_out = batch.column("dialogue"), batch.column("left_out")
+        self._batch = batch
+
+    def column(self, name: str) -> NDArray[Any]:
+        """The numbers of a column."""
+        found: NDArray[Any] = self._batch.column(name).to_numpy()
+        return found
 
     def example(self, row: int) -> Example:
         begin, end = self.offsets[row], self.offsets[row + 1]

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from qiaoban_finetune import run_card
+from qiaoban_finetune.arguments import arguments
 from qiaoban_finetune.base import Base, Precision, load_model, open_base, precision_for
+from qiaoban_finetune.companion_prompts import prompted
 from qiaoban_finetune.config import TrainingConfig
 from qiaoban_finetune.curve import LOGS, LOSS, PICTURE, VALIDATION, Curve, draw, points
 from qiaoban_finetune.distributed import (
     agree,
     deepspeed_settings,
+    freed,
     join_deepspeed,
     process_group,
     rank,
@@ -30,13 +33,14 @@ from qiaoban_finetune.distributed import (
     trained_weights,
     zero_stage,
 )
-from qiaoban_finetune.errors import ConfigError, TrainingError
+from qiaoban_finetune.errors import TrainingError
 from qiaoban_finetune.export import FINAL, export
-from qiaoban_finetune.learning_data import learning_data
 from qiaoban_finetune.methods import refuse_unsupported, with_method
+from qiaoban_finetune.pairs import data_of
+from qiaoban_finetune.preference import preference_trainer
 from qiaoban_finetune.resuming import starting_point
 from qiaoban_finetune.saving import sweep
-from qiaoban_finetune.trainer import arguments, trainer
+from qiaoban_finetune.trainer import given_to_trainer, trainer
 
 
 def train(config: TrainingConfig, *, resume: bool | Path = False) -> Path:
@@ -46,11 +50,6 @@ def train(config: TrainingConfig, *, resume: bool | Path = False) -> Path:
     a run that was never cut off. Raises ConfigError, DataError, CheckpointError or ModelError
     before the first step for what cannot be used, TrainingError for what goes wrong after it.
     """
-    if config.preference is not None:
-        raise ConfigError(
-            "preference: learning from pairs cannot be done yet; take the section out, or train "
-            "on what final/ holds with trl's DPOTrainer"
-        )
     settings = deepspeed_settings(config.deepspeed)
     refuse_unsupported(config, zero_stage(settings))
     with process_group(deepspeed=settings is not None):
@@ -59,8 +58,9 @@ def train(config: TrainingConfig, *, resume: bool | Path = False) -> Path:
 
 
 def _run(config: TrainingConfig, settings: Mapping[str, Any] | None, resume: bool | Path) -> None:
-    base, precision = open_base(config), precision_for(config.model)
-    data = learning_data(config, base)
+    learnt = prompted(config)
+    base, precision = open_base(learnt), precision_for(config.model)
+    data = data_of(learnt, base)
     # the processes find each other here, and ZeRO-3 is told to divide what is loaded after it
     told = arguments(config, data.rows, precision, settings, validated=bool(data.validation))
     if settings is not None:
@@ -82,17 +82,23 @@ def _run(config: TrainingConfig, settings: Mapping[str, Any] | None, resume: boo
     with _carded(config, facts, numbers, start) as result:
         sweep(config.output)
         curve = _curve(config, start)
-        ours = trainer(model, told, config, data, curve)
-        begun = time.monotonic()
-        ours.train(resume_from_checkpoint=str(start) if start else None)
-        result["seconds"] = round(time.monotonic() - begun, 1)
-        weights = trained_weights(ours.model)
-        if rank() == 0:
-            history = ours.state.log_history
-            result.update(_losses(history))
-            export(ours.model, weights, base, config, precision)
-            draw(history, config.output / PICTURE, f"{config.model.base}, {config.method.kind}")
-        agree(None, "the processes")  # none goes on before the result is there
+        if config.preference is None:
+            ours = trainer(model, told, config, data, curve)
+        else:
+            given = given_to_trainer(model, told, config, data, curve)
+            ours = preference_trainer(given, config, base, precision)
+        with freed(ours):
+            begun = time.monotonic()
+            ours.train(resume_from_checkpoint=str(start) if start else None)
+            result["seconds"] = round(time.monotonic() - begun, 1)
+            weights = trained_weights(ours.model)
+            if rank() == 0:
+                history = ours.state.log_history
+                result.update(_losses(history))
+                export(ours.model, weights, base, config, precision)
+                title = f"{config.model.base}, {config.method.kind}"
+                draw(history, config.output / PICTURE, title, _unit(config))
+            agree(None, "the processes")  # none goes on before the result is there
         if curve is not None:
             curve.close()
 
@@ -101,7 +107,8 @@ def _model(base: Base, config: TrainingConfig, precision: Precision, *, sharded:
     transformers: Any = import_module("transformers")
     transformers.set_seed(config.optimiser.seed)  # a new adapter is the same in every process
     model = load_model(base, config, precision, sharded=sharded)
-    if config.model.attention in ("auto", "document") and config.data.packing:
+    packed = config.data.packing and config.preference is None
+    if config.model.attention in ("auto", "document") and packed:
         from qiaoban_finetune.attention import use_document_attention
 
         use_document_attention(model)
@@ -145,6 +152,10 @@ def _curve(config: TrainingConfig, start: Path | None) -> Curve | None:
         return None
     step = int(start.name.rpartition("-")[2]) if start else 0
     return Curve(config.output / LOGS, step)
+
+
+def _unit(config: TrainingConfig) -> str:
+    return "nats per learnt token" if config.preference is None else "mean of pairs"
 
 
 def _parameters(model: Any) -> dict[str, int]:

@@ -8,19 +8,19 @@ validation loss for each learnt token, and a log that counts real epochs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from qiaoban_agent.models.transformers.placement import best_device
-from qiaoban_finetune.base import Precision
 from qiaoban_finetune.config import TrainingConfig
 from qiaoban_finetune.curve import VALIDATION, Curve
-from qiaoban_finetune.distributed import agree, launched, rank, ranks
+from qiaoban_finetune.distributed import agree, rank, ranks
+from qiaoban_finetune.encoding import IGNORED
 from qiaoban_finetune.errors import TrainingError
 from qiaoban_finetune.learning_data import LearningData
+from qiaoban_finetune.learnt_logits import learnt_alone
 from qiaoban_finetune.rows import DIALOGUES, Row, Rows
 from qiaoban_finetune.saving import load_trained, save_trained, sweep, whole_checkpoint
 
@@ -28,74 +28,31 @@ Collate = Callable[[Sequence[Row]], dict[str, Any]]
 _SHOWN = 20
 
 
-def arguments(
-    config: TrainingConfig,
-    rows: Rows,
-    precision: Precision,
-    deepspeed: Mapping[str, Any] | None,
-    *,
-    validated: bool,
-) -> Any:
-    """The TrainingArguments of a run; what they say of devices holds from here on."""
-    transformers: Any = import_module("transformers")
-    optimiser, logging = config.optimiser, config.logging
-    told = transformers.TrainingArguments(
-        output_dir=str(config.output),
-        max_steps=rows.steps,
-        per_device_train_batch_size=optimiser.micro_batch,
-        gradient_accumulation_steps=optimiser.accumulation(ranks()),
-        learning_rate=optimiser.learning_rate,
-        warmup_steps=optimiser.warmup_steps,
-        lr_scheduler_type=(
-            "constant_with_warmup" if optimiser.schedule == "constant" else optimiser.schedule
-        ),
-        weight_decay=optimiser.weight_decay,
-        adam_beta1=optimiser.betas[0],
-        adam_beta2=optimiser.betas[1],
-        adam_epsilon=optimiser.epsilon,
-        max_grad_norm=optimiser.clip,
-        seed=optimiser.seed,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
-        use_cpu=best_device() == "cpu",
-        ddp_backend="gloo" if best_device() == "cpu" and launched() else None,
-        ddp_find_unused_parameters=False,
-        deepspeed=dict(deepspeed) if deepspeed is not None else None,
-        train_sampling_strategy="sequential",
-        remove_unused_columns=False,
-        dataloader_pin_memory=best_device() == "cuda",
-        logging_strategy="steps",
-        logging_steps=logging.every_steps,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=config.checkpoints.every_steps,
-        eval_strategy="steps" if validated else "no",
-        eval_steps=logging.validate_every_steps or rows.steps_per_epoch,
-        report_to="none",
-        disable_tqdm=rank() != 0,
-    )
-    told._n_gpu = min(told.n_gpu, 1)  # several are driven by several processes
-    return told
-
-
 def trainer(
     model: Any, told: Any, config: TrainingConfig, data: LearningData, curve: Curve | None
 ) -> Any:
-    """The Trainer of a run."""
-    return _class()(
-        model=model,
-        args=told,
-        train_dataset=data.rows,
-        eval_dataset=data.validation or None,
-        data_collator=data.collate,
-        run=config.output,
-        keep=config.checkpoints.keep,
-        curve=curve,
-    )
+    """The Trainer of a run that learns from dialogues."""
+    return _class()(**given_to_trainer(model, told, config, data, curve))
 
 
-class _Ours:
-    """What is different from transformers' Trainer; mixed into it by `_class`."""
+def given_to_trainer(
+    model: Any, told: Any, config: TrainingConfig, data: LearningData, curve: Curve | None
+) -> dict[str, Any]:
+    """What `Ours` and a Trainer of transformers or trl beneath it are made of."""
+    return {
+        "model": model,
+        "args": told,
+        "train_dataset": data.rows,
+        "eval_dataset": data.validation or None,
+        "data_collator": data.collate,
+        "run": config.output,
+        "keep": config.checkpoints.keep,
+        "curve": curve,
+    }
+
+
+class Ours:
+    """What is different from transformers' Trainer; mixed into it and into trl's."""
 
     args: Any
     state: Any
@@ -118,7 +75,7 @@ class _Ours:
         """The Trainer's, noted with the dialogues of the batch until the step is taken."""
         dialogues = inputs.pop(DIALOGUES)
         theirs: Any = super()
-        loss = theirs.compute_loss(model, inputs, *given, **named)
+        loss = theirs.compute_loss(model, learnt_alone(model, inputs), *given, **named)
         self._losses.append((dialogues, loss.detach()))
         return loss
 
@@ -154,7 +111,7 @@ class _Ours:
         )
 
     def evaluate(self, *_given: Any, **_named: Any) -> dict[str, float]:
-        """The mean loss of a learnt token of the validation data, in nats."""
+        """The mean loss of the validation data, weighed as `validation_loss` says."""
         torch: Any = import_module("torch")
         model = self._validated_model()
         was_training = model.training
@@ -162,20 +119,25 @@ class _Ours:
         total = torch.zeros(2, dtype=torch.float64)
         for batch, counts in self._validation_batches():
             with torch.no_grad(), self.accelerator.autocast():
-                loss = model(**batch).loss
+                loss, weight = self.validation_loss(model, batch)
             if counts:
-                learnt = (batch["labels"][..., 1:] != -100).sum().cpu()
-                total += torch.stack([loss.cpu().double() * learnt, learnt.double()])
-        model.train(was_training)
+                weighed = loss.double() * weight
+                total += torch.stack([weighed, weight.double()]).cpu()
         if ranks() > 1:
             together = total.float().to(self.args.device)
             total = self.accelerator.reduce(together).double().cpu()
         result = {VALIDATION: float(total[0] / total[1].clamp(min=1))}
         self.log(dict(result))
+        model.train(was_training)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, result
         )
         return result
+
+    def validation_loss(self, model: Any, batch: dict[str, Any]) -> tuple[Any, Any]:
+        """The mean loss of a learnt token, in nats, and how many there are."""
+        learnt = (batch["labels"][..., 1:] != IGNORED).sum()
+        return model(**batch).loss, learnt
 
     def _validated_model(self) -> Any:
         wrapped: Any = self
@@ -229,4 +191,4 @@ class _Ours:
 @cache
 def _class() -> Any:
     transformers: Any = import_module("transformers")
-    return type("QiaobanTrainer", (_Ours, transformers.Trainer), {})
+    return type("QiaobanTrainer", (Ours, transformers.Trainer), {})

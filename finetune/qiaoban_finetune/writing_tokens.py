@@ -38,8 +38,8 @@ def write_tokens(
     done = _alone(tasks, encoder) if processes == 1 else _together(tasks, encoder, processes)
     with arrow.OSFile(str(file), "wb") as sink, arrow.ipc.new_stream(sink, schema) as writer:
         for names, found in done:
-            counted.add(names, found)
-            writer.write_batch(_batch(arrow, schema, [e for each in found for e in each]))
+            numbered = counted.add(names, found)
+            writer.write_batch(_batch(arrow, schema, numbered))
     return asdict(counted)
 
 
@@ -53,19 +53,25 @@ class _Counted:
     too_long: int = 0
     too_long_ids: list[str] = field(default_factory=list[str])
 
-    def add(self, names: list[str], found: list[list[Example]]) -> None:
+    def add(self, names: list[str], found: list[list[Example]]) -> list[_Numbered]:
+        numbered: list[_Numbered] = []
         for name, examples in zip(names, found, strict=True):
+            for example in examples:
+                learnt = sum(label != IGNORED for label in example.labels)
+                numbered.append((example, self.dialogues, learnt))
+                self.tokens += len(example.ids)
+                self.learnt += learnt
+                self.shortened += example.left_out > 0
             self.dialogues += 1
             self.examples += len(examples)
-            for example in examples:
-                self.tokens += len(example.ids)
-                self.learnt += sum(label != IGNORED for label in example.labels)
-                self.shortened += example.left_out > 0
             if not examples:
                 self.too_long += 1
                 self.too_long_ids += [name][: _NAMED - len(self.too_long_ids)]
+        return numbered
 
 
+_Numbered = tuple[Example, int, int]
+"""An example, the number of its dialogue from 0, and how many of its tokens are learnt."""
 _Task = list[Dialogue]
 _Done = tuple[list[str], list[list[Example]]]
 
@@ -120,16 +126,20 @@ def _schema(arrow: Any) -> Any:
             ("labels", arrow.list_(arrow.int32())),
             ("dialogue", arrow.string()),
             ("left_out", arrow.int32()),
+            ("number", arrow.int64()),
+            ("learnt", arrow.int32()),
         ]
     )
 
 
-def _batch(arrow: Any, schema: Any, examples: list[Example]) -> Any:
-    columns = [
-        [example.ids for example in examples],
-        [example.labels for example in examples],
-        [example.dialogue for example in examples],
-        [example.left_out for example in examples],
+def _batch(arrow: Any, schema: Any, numbered: list[_Numbered]) -> Any:
+    columns: list[list[Any]] = [
+        [example.ids for example, _, _ in numbered],
+        [example.labels for example, _, _ in numbered],
+        [example.dialogue for example, _, _ in numbered],
+        [example.left_out for example, _, _ in numbered],
+        [number for _, number, _ in numbered],
+        [learnt for _, _, learnt in numbered],
     ]
     return arrow.record_batch(
         [arrow.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)],

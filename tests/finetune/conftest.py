@@ -1,4 +1,4 @@
-"""Encoders over the golden tokenizers."""
+"""Encoders over the golden tokenizers, and what slow tests of training begin from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from qiaoban_agent.checkpoints.plan import Layout
+from qiaoban_finetune.config import TrainingConfig
 from tests.agent.models import tiny
-from tests.finetune import tokens_of
+from tests.finetune import runs, tokens_of
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +35,46 @@ def golden_tokenizers(
         return made[template]
 
     return of
+
+
+@pytest.fixture(scope="session")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of five dialogues."""
+    pairs = [
+        (runs.SAID, runs.TAUGHT),
+        *runs.OTHERS,
+        ("我考试没考好。", "没考好心里难受吧。哪一科让你最难过？"),
+    ]
+    return runs.write_dialogues(tmp_path_factory.mktemp("data") / "five.jsonl", pairs)
+
+
+@pytest.fixture(scope="session")
+def fresh(five: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has learnt nothing, with a tokenizer for those five."""
+    from qiaoban_finetune.scratch import ensure_base
+
+    folder = tmp_path_factory.mktemp("fresh")
+    ensure_base(runs.configured(folder, five))
+    return folder / "base"
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> TrainingConfig:
+    """A finished run of every weight, packed, measured on what it learnt."""
+    import torch
+
+    from qiaoban_finetune.train import train
+
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("taught")
+    pairs = [(runs.SAID, runs.TAUGHT), *runs.OTHERS]
+    data = runs.write_dialogues(folder / "taught.jsonl", pairs)
+    config = runs.configured(
+        folder,
+        data,
+        data={"validation": [{"path": str(data), "format": "openai"}]},
+        logging={"every_steps": 1, "validate_every_steps": 40, "tensorboard": True},
+        optimiser={"learning_rate": 5e-3, "max_steps": 160},
+    )
+    assert train(config) == config.output
+    return config

@@ -19,7 +19,7 @@ TWO = Example((8, 9), (8, 9), "b")
 
 
 def test_shorter_examples_are_padded_on_the_right() -> None:
-    batch = Padded(0, multiple_of=4)([ONE, TWO])
+    batch = Padded(0, multiple_of=8)([ONE, TWO])
     assert batch["input_ids"].tolist() == [[5, 6, 7, 0], [8, 9, 0, 0]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 1, 0, 0]]
     assert batch["labels"].tolist() == [[IGNORED, 6, 7, IGNORED], [8, 9, IGNORED, IGNORED]]
@@ -30,6 +30,16 @@ def test_shorter_examples_are_padded_on_the_right() -> None:
 def test_rows_are_a_multiple_of_eight(length: int, width: int) -> None:
     example = Example((1,) * length, (1,) * length, "a")
     assert Padded(0)([example])["input_ids"].shape == (1, width)
+
+
+@pytest.mark.parametrize(
+    ("rows", "length", "width"), [(2, 7, 8), (2, 9, 12), (4, 9, 10), (8, 9, 9), (3, 9, 16)]
+)
+def test_several_rows_need_less_to_be_a_multiple_of_eight(
+    rows: int, length: int, width: int
+) -> None:
+    example = Example((1,) * length, (1,) * length, "a")
+    assert Padded(0)([example] * rows)["input_ids"].shape == (rows, width)
 
 
 def test_packed_examples_count_their_positions_anew() -> None:

@@ -15,7 +15,6 @@ from qiaoban_finetune.legacy import read_deepspeed
 from qiaoban_finetune.sections import OptimiserConfig, Section
 from qiaoban_finetune.sharding import Sharding
 from qiaoban_finetune.shipped import configs_folder, find_config, shipped_configs
-from qiaoban_finetune.train import train
 from qiaoban_guards.documents import read
 
 LEAST = """\
@@ -238,12 +237,3 @@ def test_a_global_batch_that_does_not_divide_is_refused_with_one_that_does() -> 
     told = OptimiserConfig(learning_rate=1, global_batch=16, micro_batch=2)
     with pytest.raises(ConfigError, match="2 × 3 GPUs; write 12"):
         told.accumulation(3)
-
-
-def test_learning_from_pairs_is_refused_and_never_left_out_in_silence(tmp_path: Path) -> None:
-    config = load_config(
-        "tiny", ["preference={pairs: [pairs.jsonl]}", f"output={tmp_path / 'run'}"]
-    )
-    with pytest.raises(ConfigError, match="preference: learning from pairs cannot be done yet"):
-        train(config)
-    assert not (tmp_path / "run").exists()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from random import Random
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qiaoban_finetune.errors import DataError
-from qiaoban_finetune.packing import pack, packed
+from qiaoban_finetune.packing import Packs, Places, pack, packed, shuffled
 
 
 def like_dialogues(count: int, seed: int = 0) -> Iterator[int]:
@@ -22,7 +22,15 @@ def like_dialogues(count: int, seed: int = 0) -> Iterator[int]:
     return (max(60, min(1000, round(drawn.gauss(424, 80)))) for _ in range(count))
 
 
-def unfilled(lengths: list[int], packs: list[list[int]], capacity: int) -> float:
+def as_lists(packs: Packs) -> list[list[int]]:
+    return [places.tolist() for places in packs]
+
+
+def totals(lengths: list[int], packs: Packs) -> list[int]:
+    return [int(np.array(lengths)[places].sum()) for places in packs]
+
+
+def unfilled(lengths: list[int], packs: Sequence[Places], capacity: int) -> float:
     return 1 - sum(lengths) / (len(packs) * capacity)
 
 
@@ -36,12 +44,12 @@ def test_every_example_is_in_one_sequence_that_holds_it(
 ) -> None:
     packs = pack(lengths, capacity, seed)
     assert sorted(chain.from_iterable(packs)) == list(range(len(lengths)))
-    assert all(0 < sum(lengths[place] for place in places) <= capacity for places in packs)
+    assert all(0 < total <= capacity for total in totals(lengths, packs))
 
 
 @given(lengths=st.lists(st.integers(1, 100), min_size=1, max_size=30), capacity=st.just(100))
 def test_no_two_sequences_would_fit_into_one(lengths: list[int], capacity: int) -> None:
-    sums = [sum(lengths[place] for place in places) for places in pack(lengths, capacity, 0)]
+    sums = totals(lengths, pack(lengths, capacity, 0))
     assert all(one + two > capacity for at, one in enumerate(sums) for two in sums[:at])
 
 
@@ -58,9 +66,8 @@ def test_less_than_a_hundredth_is_left_unfilled(capacity: int) -> None:
 
 def test_an_order_is_of_its_seed() -> None:
     lengths = list(like_dialogues(2000))
-    assert pack(lengths, 2048, 1) == pack(lengths, 2048, 1)
-    first, second = (pack(lengths, 2048, seed) for seed in (1, 2))
-    assert first != second
+    first, again, second = (as_lists(pack(lengths, 2048, seed)) for seed in (1, 1, 2))
+    assert first == again != second
     assert sorted(map(sorted, first)) != sorted(map(sorted, second))
 
 
@@ -75,7 +82,8 @@ def test_sequences_do_not_come_by_length() -> None:
 
 def test_lengths_may_be_numbers_of_numpy() -> None:
     lengths = list(like_dialogues(500))
-    assert pack(np.array(lengths, np.int32), 2048, 0) == pack(lengths, 2048, 0)  # type: ignore[arg-type]
+    of_numpy = pack(np.array(lengths, np.int32), 2048, 0)
+    assert as_lists(of_numpy) == as_lists(pack(lengths, 2048, 0))
 
 
 @pytest.mark.parametrize("length", [0, 101])
@@ -85,7 +93,26 @@ def test_an_example_that_no_sequence_holds_is_refused(length: int) -> None:
 
 
 def test_nothing_is_packed_into_nothing() -> None:
-    assert pack([], 100, 0) == []
+    assert len(pack([], 100, 0)) == 0
+
+
+def test_packs_are_a_sequence_over_two_arrays() -> None:
+    packs = Packs.of([[3, 1], [2], [0, 5, 4]])
+    assert as_lists(packs) == [[3, 1], [2], [0, 5, 4]]
+    assert packs[-1].tolist() == [0, 5, 4]
+    assert [each.tolist() for each in packs[:2]] == [[3, 1], [2]]
+    for beyond in (3, -4):
+        with pytest.raises(IndexError):
+            packs[beyond]
+
+
+def test_an_order_takes_eight_bytes_an_example() -> None:
+    tracemalloc.start()
+    order = shuffled(np.arange(100_000), "1:0")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sorted(order) == list(range(100_000))
+    assert most < 5 * order.nbytes == 5 * 800_000
 
 
 def test_a_stream_is_packed_in_memory_that_does_not_grow_with_it() -> None:

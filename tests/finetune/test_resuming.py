@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,11 +19,9 @@ from qiaoban_finetune.errors import DataError, TrainingError
 from qiaoban_finetune.resuming import differences
 from qiaoban_finetune.saving import WEIGHTS, checkpoints
 from qiaoban_finetune.train import train
-from tests.conftest import ROOT
+from tests.finetune.launching import in_a_process
 from tests.finetune.runs import (
     OTHERS,
-    SAID,
-    TAUGHT,
     card,
     configured,
     history,
@@ -78,19 +73,6 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pairs = [(SAID, TAUGHT), *OTHERS, ("我考试没考好。", "没考好心里难受吧。哪一科让你最难过？")]
-    return write_dialogues(tmp_path_factory.mktemp("data") / "five.jsonl", pairs)
-
-
-@pytest.fixture(scope="module")
-def base(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base")
-    train(configured(folder, data, optimiser={"max_steps": 1}))
-    return folder / "base"
-
-
 def run_in(folder: Path, base: Path, file: Path, /, **sections: Any) -> TrainingConfig:
     """A run with chance in it (dropout), epochs that end within a step, and checkpoints."""
     told: dict[str, Any] = {
@@ -107,22 +89,15 @@ def run_in(folder: Path, base: Path, file: Path, /, **sections: Any) -> Training
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train(run_in(tmp_path_factory.mktemp("whole"), base, data))
+def uninterrupted(fresh: Path, five: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(run_in(tmp_path_factory.mktemp("whole"), fresh, five))
 
 
 def killed(config: TrainingConfig, where: str, at: int) -> None:
     """The run in a process of its own, killed with no chance to tidy up."""
-    told = config.model_dump(mode="json")
-    paths = [str(ROOT), str(ROOT / "guards"), str(ROOT / "finetune")]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, json.dumps(told), where, str(at)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
+    told = json.dumps(config.model_dump(mode="json"))
+    done = in_a_process(["-c", KILLED, told, where, str(at)], seconds=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
 
 
 def numbers(run: Path) -> list[dict[str, Any]]:
@@ -130,13 +105,12 @@ def numbers(run: Path) -> list[dict[str, Any]]:
     return [each for each in history(run) if "train_runtime" not in each]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_a_random_step_and_resumed_it_has_the_losses_of_one_never_killed(
-    seed: int, uninterrupted: Path, base: Path, data: Path, tmp_path: Path
+    uninterrupted: Path, fresh: Path, five: Path, tmp_path: Path
 ) -> None:
-    config = run_in(tmp_path, base, data)
+    config = run_in(tmp_path, fresh, five)
     # a step reads four rows: within it, after the first checkpoint and before the end
-    killed(config, "in a step", random.Random(seed).randrange(4 * EVERY + 2, 4 * STEPS))
+    killed(config, "in a step", random.Random(1).randrange(4 * EVERY + 2, 4 * STEPS))
     begun = checkpoints(config.output)
     assert begun
     assert card(config.output)["state"] == "running"
@@ -151,9 +125,9 @@ def test_killed_at_a_random_step_and_resumed_it_has_the_losses_of_one_never_kill
 
 
 def test_killed_while_it_saves_it_goes_on_from_the_checkpoint_before(
-    uninterrupted: Path, base: Path, data: Path, tmp_path: Path
+    uninterrupted: Path, fresh: Path, five: Path, tmp_path: Path
 ) -> None:
-    config = run_in(tmp_path, base, data)
+    config = run_in(tmp_path, fresh, five)
     # a checkpoint is settled, and then the folder it was put into: the third call is the second's
     killed(config, "while it saves", 3)
     folder = config.output / "checkpoints"
@@ -168,9 +142,9 @@ def test_killed_while_it_saves_it_goes_on_from_the_checkpoint_before(
 
 
 def test_killed_before_the_first_checkpoint_it_begins_again(
-    uninterrupted: Path, base: Path, data: Path, tmp_path: Path
+    uninterrupted: Path, fresh: Path, five: Path, tmp_path: Path
 ) -> None:
-    config = run_in(tmp_path, base, data)
+    config = run_in(tmp_path, fresh, five)
     killed(config, "in a step", 6)
     assert not checkpoints(config.output)
     train(config, resume=True)
@@ -178,9 +152,9 @@ def test_killed_before_the_first_checkpoint_it_begins_again(
 
 
 def test_a_result_that_could_not_be_written_is_written_by_a_resume(
-    base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh: Path, five: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = run_in(tmp_path, base, data, optimiser={"max_steps": 2})
+    config = run_in(tmp_path, fresh, five, optimiser={"max_steps": 2})
 
     def full(*_given: object) -> None:
         raise OSError(28, "No space left on device")
@@ -198,9 +172,9 @@ def test_a_result_that_could_not_be_written_is_written_by_a_resume(
 
 
 def test_it_can_go_on_from_a_checkpoint_that_is_named(
-    uninterrupted: Path, base: Path, data: Path, tmp_path: Path
+    uninterrupted: Path, fresh: Path, five: Path, tmp_path: Path
 ) -> None:
-    config = run_in(tmp_path, base, data, checkpoints={"keep": 10})
+    config = run_in(tmp_path, fresh, five, checkpoints={"keep": 10})
     train(config)
     named = config.output / "checkpoints" / "checkpoint-4"
     train(config, resume=named)
@@ -210,13 +184,13 @@ def test_it_can_go_on_from_a_checkpoint_that_is_named(
 
 
 def test_a_resume_as_something_else_is_refused_with_every_difference(
-    uninterrupted: Path, base: Path, data: Path, tmp_path: Path
+    uninterrupted: Path, fresh: Path, five: Path, tmp_path: Path
 ) -> None:
     before = (uninterrupted / "run_card.json").read_bytes()
     other = run_in(
         uninterrupted.parent,
-        base,
-        data,
+        fresh,
+        five,
         optimiser={"learning_rate": 1e-4},
         method={"rank": 8},
         data={"max_tokens": 400},
@@ -234,11 +208,11 @@ def test_a_resume_as_something_else_is_refused_with_every_difference(
 
 
 def test_a_resume_on_other_data_of_the_same_name_is_refused(
-    base: Path, data: Path, tmp_path: Path
+    fresh: Path, five: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "mine.jsonl"
-    file.write_bytes(data.read_bytes())
-    config = run_in(tmp_path, base, file, optimiser={"max_steps": 1})
+    file.write_bytes(five.read_bytes())
+    config = run_in(tmp_path, fresh, file, optimiser={"max_steps": 1})
     train(config)
     file.write_text("".join(file.read_text("utf-8").splitlines(keepends=True)[:4]), "utf-8")
     with pytest.raises(TrainingError, match=r"files\[0\]\.sha256: \w{64} → \w{64}"):
@@ -246,14 +220,14 @@ def test_a_resume_on_other_data_of_the_same_name_is_refused(
 
 
 def test_what_changes_nothing_of_what_is_learnt_may_differ(
-    uninterrupted: Path, base: Path, data: Path
+    uninterrupted: Path, fresh: Path, five: Path
 ) -> None:
-    again = run_in(uninterrupted.parent, base, data, checkpoints={"keep": 1}, merge=True)
+    again = run_in(uninterrupted.parent, fresh, five, checkpoints={"keep": 1}, merge=True)
     assert train(again, resume=True) == uninterrupted
 
 
-def test_there_must_be_something_to_resume(base: Path, data: Path, tmp_path: Path) -> None:
-    config = run_in(tmp_path, base, data)
+def test_there_must_be_something_to_resume(fresh: Path, five: Path, tmp_path: Path) -> None:
+    config = run_in(tmp_path, fresh, five)
     with pytest.raises(TrainingError, match="holds no run to resume"):
         train(config, resume=True)
     assert not (config.output / "run_card.json").exists()
@@ -281,14 +255,14 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(
     uninterrupted: Path,
-    base: Path,
-    data: Path,
+    fresh: Path,
+    five: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    config = run_in(tmp_path, base, data)
+    config = run_in(tmp_path, fresh, five)
     with pytest.raises(TrainingError) as stopped:
         train(config)
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)  # there is room again
@@ -302,11 +276,11 @@ def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_dialogue(
-    base: Path, tmp_path: Path
+    fresh: Path, tmp_path: Path
 ) -> None:
     """One token's embedding is not a number, and one dialogue has the token."""
-    model = transformers.AutoModelForCausalLM.from_pretrained(base)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(base)
+    model = transformers.AutoModelForCausalLM.from_pretrained(fresh)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(fresh)
     (token,) = {*tokenizer("~")["input_ids"]}
     with torch.no_grad():
         model.get_input_embeddings().weight[token] = float("nan")
@@ -342,10 +316,10 @@ def _spoilt(slope: Any) -> Any:
 
 
 def test_a_gradient_that_is_no_number_stops_the_run_before_a_weight_changes(
-    base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fresh: Path, five: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The loss is finite still: the batch of that step is named, not of the next."""
-    config = run_in(tmp_path, base, data, optimiser={"max_steps": 6})
+    config = run_in(tmp_path, fresh, five, optimiser={"max_steps": 6})
     made: list[Any] = []
     real = trainer_module.trainer
 
@@ -361,10 +335,10 @@ def test_a_gradient_that_is_no_number_stops_the_run_before_a_weight_changes(
     assert all(bool(each.isfinite().all()) for each in made[0].model.parameters())
 
 
-def test_data_that_cannot_be_used_stops_before_a_run_is_begun(base: Path, tmp_path: Path) -> None:
+def test_data_that_cannot_be_used_stops_before_a_run_is_begun(fresh: Path, tmp_path: Path) -> None:
     file = tmp_path / "empty.jsonl"
     file.write_text("")
-    config = run_in(tmp_path, base, file)
+    config = run_in(tmp_path, fresh, file)
     with pytest.raises(DataError, match=r"empty\.jsonl"):
         train(config)
     file.write_text('{"messages": [{"role": "user", "content": "我好难过"}]}\n', "utf-8")

@@ -41,19 +41,26 @@ def test_a_folder_is_known_by_all_of_its_files(tmp_path: Path, file: Path) -> No
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.jsonl: cannot be read"):
+    with pytest.raises(DataError, match=r"absent\.jsonl: there is no such file"):
         run_card.source_facts(SourceConfig(path=tmp_path / "absent.jsonl"))
 
 
 def test_every_kind_of_data_is_on_the_card(tmp_path: Path, file: Path) -> None:
-    pairs = {"pairs": [str(file)]}
     data = {"validation": [{"path": str(file), "licence": "MIT"}]}
-    told = run_card.data_facts(configured(tmp_path, file, data=data, preference=pairs))
+    told = run_card.data_facts(configured(tmp_path, file, data=data))
     assert [(each["use"], each["licence"]) for each in told] == [
         ("train", "CC0-1.0"),
         ("validation", "MIT"),
-        ("preference", ""),
     ]
+    preferring = configured(
+        tmp_path,
+        file,
+        model={"random": None},
+        data={"train": []},
+        preference={"pairs": [str(file)]},
+    )
+    (one,) = run_card.data_facts(preferring)
+    assert (one["use"], one["path"]) == ("preference", str(file))
 
 
 @pytest.mark.models

@@ -48,33 +48,16 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> TrainingConfig:
-    """A finished run of every weight, packed, with a validation set of its own."""
-    folder = tmp_path_factory.mktemp("full")
-    data = write_dialogues(folder / "taught.jsonl", [(SAID, TAUGHT), *OTHERS])
-    kept = [{"path": str(data), "format": "openai"}]
-    config = configured(
-        folder,
-        data,
-        data={"validation": kept},
-        logging={"every_steps": 1, "validate_every_steps": 40, "tensorboard": True},
-        optimiser={"learning_rate": 5e-3, "max_steps": 160},
-    )
-    assert train(config) == config.output
-    return config
-
-
-@pytest.fixture(scope="module")
 def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data that teaches another reply to the same words."""
     folder = tmp_path_factory.mktemp("later")
     return write_dialogues(folder / "later.jsonl", [(SAID, TAUGHT_LATER)])
 
 
-def on_top(full: TrainingConfig, folder: Path, file: Path, /, **sections: Any) -> TrainingConfig:
+def on_top(taught: TrainingConfig, folder: Path, file: Path, /, **sections: Any) -> TrainingConfig:
     """A run that begins from what the full one has come to."""
     model = {
-        "base": str(full.output / "final"),
+        "base": str(taught.output / "final"),
         "template": "auto",
         "random": None,
         **sections.pop("model", {}),
@@ -88,24 +71,28 @@ def fell(run: Path) -> float:
     return sum(told[:3]) / sum(told[-3:])
 
 
-def test_full_training_teaches_a_companion_its_reply(full: TrainingConfig) -> None:
-    assert fell(full.output) >= 50
-    assert answer(full.output) == TAUGHT
-    assert answer(full.output, OTHERS[0][0]) == OTHERS[0][1]
+def test_full_training_teaches_a_companion_its_reply(taught: TrainingConfig) -> None:
+    assert fell(taught.output) >= 50
+    assert answer(taught.output) == TAUGHT
+    assert answer(taught.output, OTHERS[0][0]) == OTHERS[0][1]
+    told = json.loads((taught.output / "final" / "conversion.json").read_text("utf-8"))
+    assert told == {"chat_format": "qiaoban"}
 
 
-def test_the_validation_loss_is_that_of_the_model_at_that_step(full: TrainingConfig) -> None:
+def test_the_validation_loss_is_that_of_the_model_at_that_step(taught: TrainingConfig) -> None:
     """It is measured on the training data here, so it lies on the training curve."""
-    told = {each["step"]: each["eval_loss"] for each in history(full.output) if "eval_loss" in each}
-    trained = {each["step"]: each["loss"] for each in history(full.output) if "loss" in each}
+    told = {
+        each["step"]: each["eval_loss"] for each in history(taught.output) if "eval_loss" in each
+    }
+    trained = {each["step"]: each["loss"] for each in history(taught.output) if "loss" in each}
     assert list(told) == [40, 80, 120, 160]
     # the next step begins from the same weights and learns from all the data
     for step in (40, 80, 120):
         assert told[step] == pytest.approx(trained[step + 1], rel=1e-4)
 
 
-def test_a_finished_run_leaves_curve_card_logs_and_one_checkpoint(full: TrainingConfig) -> None:
-    run = full.output
+def test_a_finished_run_leaves_curve_card_logs_and_one_checkpoint(taught: TrainingConfig) -> None:
+    run = taught.output
     assert (run / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert list((run / "logs").glob("events.out.tfevents.*"))
     assert [each.name for each in checkpoints(run)] == ["checkpoint-160"]
@@ -133,20 +120,20 @@ def test_a_finished_run_leaves_curve_card_logs_and_one_checkpoint(full: Training
     ids=["lora", "prefix"],
 )
 def test_an_adapter_teaches_another_reply_beside_the_weights(
-    full: TrainingConfig,
+    taught: TrainingConfig,
     later: Path,
     tmp_path: Path,
     method: dict[str, Any],
     sections: dict[str, Any],
 ) -> None:
-    config = on_top(full, tmp_path, later, method=method, **sections)
+    config = on_top(taught, tmp_path, later, method=method, **sections)
     train(config)
     assert fell(config.output) >= 30
     assert answer(config.output) == TAUGHT_LATER
-    assert answer(full.output) == TAUGHT, "the base it stands beside is as it was"
+    assert answer(taught.output) == TAUGHT, "the base it stands beside is as it was"
 
     final = config.output / "final"
-    shared = (full.output / "final" / "model.safetensors").stat()
+    shared = (taught.output / "final" / "model.safetensors").stat()
     assert (final / "model.safetensors").stat().st_ino == shared.st_ino, "linked, not copied"
     told = json.loads((final / "adapter" / "adapter_config.json").read_text("utf-8"))
     assert told["base_model_name_or_path"] == config.model.base
@@ -157,20 +144,20 @@ def test_an_adapter_teaches_another_reply_beside_the_weights(
 
 
 def test_a_merged_lora_is_one_model_that_says_the_same(
-    full: TrainingConfig, later: Path, tmp_path: Path
+    taught: TrainingConfig, later: Path, tmp_path: Path
 ) -> None:
     optimiser = {"learning_rate": 1e-2, "max_steps": 40}
-    config = on_top(full, tmp_path, later, method=LORA, optimiser=optimiser, merge=True)
+    config = on_top(taught, tmp_path, later, method=LORA, optimiser=optimiser, merge=True)
     train(config)
     assert not (config.output / "final" / "adapter").exists()
     assert answer(config.output) == TAUGHT_LATER
 
 
 def test_an_adapter_is_trained_on_from_where_it_was(
-    full: TrainingConfig, later: Path, tmp_path: Path
+    taught: TrainingConfig, later: Path, tmp_path: Path
 ) -> None:
     optimiser = {"learning_rate": 1e-2, "max_steps": 30}
-    first = on_top(full, tmp_path / "first", later, method=LORA, optimiser=optimiser)
+    first = on_top(taught, tmp_path / "first", later, method=LORA, optimiser=optimiser)
     train(first)
     second = on_top(
         first, tmp_path / "second", later, method=LORA, optimiser={**optimiser, "max_steps": 2}
@@ -190,12 +177,12 @@ def test_an_adapter_is_trained_on_from_where_it_was(
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_qlora_trains_beside_quantised_weights(
-    full: TrainingConfig, later: Path, tmp_path: Path, bits: int
+    taught: TrainingConfig, later: Path, tmp_path: Path, bits: int
 ) -> None:
     pytest.importorskip("bitsandbytes")
     method = {"kind": "qlora", "bits": bits, "rank": 16, "dropout": 0.0}
     config = on_top(
-        full,
+        taught,
         tmp_path,
         later,
         method=method,
@@ -207,13 +194,13 @@ def test_qlora_trains_beside_quantised_weights(
 
 
 def test_gradient_checkpointing_and_padding_change_no_loss(
-    full: TrainingConfig, later: Path, tmp_path: Path
+    taught: TrainingConfig, later: Path, tmp_path: Path
 ) -> None:
     """Packed or padded, kept or computed again: the same sequences, so the same curve."""
     told: list[list[float]] = []
     for name, again, packing in (("a", False, True), ("b", True, True), ("c", True, False)):
         config = on_top(
-            full,
+            taught,
             tmp_path / name,
             later,
             model={"gradient_checkpointing": again},
@@ -226,9 +213,9 @@ def test_gradient_checkpointing_and_padding_change_no_loss(
     assert told[2] == pytest.approx(told[0], rel=1e-4)
 
 
-def test_bf16_trains_and_writes_bf16(full: TrainingConfig, later: Path, tmp_path: Path) -> None:
+def test_bf16_trains_and_writes_bf16(taught: TrainingConfig, later: Path, tmp_path: Path) -> None:
     config = on_top(
-        full,
+        taught,
         tmp_path,
         later,
         model={"precision": "bf16"},
@@ -241,17 +228,17 @@ def test_bf16_trains_and_writes_bf16(full: TrainingConfig, later: Path, tmp_path
     assert answer(config.output) == TAUGHT_LATER
 
 
-def test_fp16_is_refused_on_a_cpu(full: TrainingConfig, later: Path, tmp_path: Path) -> None:
+def test_fp16_is_refused_on_a_cpu(taught: TrainingConfig, later: Path, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is CUDA here, which has fp16")
     with pytest.raises(ConfigError, match=r"model\.precision: fp16 needs CUDA"):
-        train(on_top(full, tmp_path, later, model={"precision": "fp16"}))
+        train(on_top(taught, tmp_path, later, model={"precision": "fp16"}))
 
 
-def test_a_second_run_into_the_same_folder_is_refused(full: TrainingConfig) -> None:
-    before = (full.output / "run_card.json").read_bytes()
+def test_a_second_run_into_the_same_folder_is_refused(taught: TrainingConfig) -> None:
+    before = (taught.output / "run_card.json").read_bytes()
     with pytest.raises(TrainingError, match=r"holds a run already; go on with it \(--resume\)"):
-        train(full)
-    assert (full.output / "run_card.json").read_bytes() == before
-    assert train(full, resume=True) == full.output, "a finished one is left as it is"
-    assert (full.output / "run_card.json").read_bytes() == before
+        train(taught)
+    assert (taught.output / "run_card.json").read_bytes() == before
+    assert train(taught, resume=True) == taught.output, "a finished one is left as it is"
+    assert (taught.output / "run_card.json").read_bytes() == before

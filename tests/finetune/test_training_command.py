@@ -15,6 +15,12 @@ from qiaoban_finetune.config import TrainingConfig
 
 ROOT = Path(__file__).parents[2]
 RUNNER = CliRunner()
+TAUGHT = (
+    ("我的小金鱼死了。", "小金鱼陪了你那么久，它不在了，你一定很难过。"),
+    ("晚上关灯我就害怕。", "黑黑的看不清楚，心里怕怕的，很多小朋友都这样。"),
+    ("I lost my first tooth!", "Wow, your first tooth! You sound so proud."),
+)
+"""Of finetune/configs/data/coached.jsonl."""
 APP = Typer()
 APP.command()(cli.train)
 
@@ -135,9 +141,8 @@ def test_tiny_goes_from_nothing_to_a_conversation(
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "final      runs/tiny/final" in done.stdout
-    from qiaoban_agent.models.transformers.model import TransformersModel
-    from qiaoban_agent.models.transformers.sampling import Sampling
+    from qiaoban_agent import Companion
 
-    model = TransformersModel("runs/tiny/final", sampling=Sampling(temperature=0.0))
-    reply = "".join(model.generate([{"role": "user", "content": "我的小金鱼死了。"}]))
-    assert reply == "小金鱼陪了你那么久，它不在了，你一定很难过。"
+    companion = Companion(model="transformers:runs/tiny/final")
+    for session, (said, taught) in enumerate(TAUGHT):
+        assert companion.reply(said, session=str(session)).text.endswith(taught)

@@ -1,4 +1,4 @@
-"""Training data of eight formats, read into `Dialogue` and written again.
+"""Training data of nine formats, read into `Dialogue` and written again.
 
     for dialogue in read(Path("panda_chat.json"), turns="merge"):
         ...

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import cast
 
-from qiaoban_finetune.formats import alpaca, counselling, pica, psyqa
+from qiaoban_finetune.formats import alpaca, counselling, pica, prompted, psyqa
 from qiaoban_finetune.formats.form import Format, Record
 from qiaoban_finetune.formats.listed import BELLE, OPENAI, QIAOBAN, SHAREGPT, SMILE
 
@@ -38,6 +38,12 @@ _KNOWN = (
         QIAOBAN.parse,
         QIAOBAN.dump,
         array=True,
+    ),
+    Format(
+        "qiaoban_input",
+        "QiaoBan's training file: input, a text of turns that 孩子： and 智能助手： begin",
+        prompted.looks,
+        prompted.parse,
     ),
     Format(
         "belle",

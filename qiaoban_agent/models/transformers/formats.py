@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from qiaoban_agent.errors import ModelError
 from qiaoban_agent.models.transformers.sampling import Sampling
@@ -112,11 +112,14 @@ def format_of(
 
 
 def _told_by(folder: Path, generation: Any) -> FormatName | None:
-    """What the report of a conversion or the generation settings say, if they do."""
+    """What the report of a conversion or of training, or the generation settings say."""
     report = folder / "conversion.json"
     layout: str | None = None
     if report.is_file():
-        layout = json.loads(report.read_text(encoding="utf-8")).get("layout")
+        told = json.loads(report.read_text(encoding="utf-8"))
+        if told.get("chat_format") in get_args(FormatName):
+            return cast("FormatName", told["chat_format"])
+        layout = told.get("layout")
     chats = _role_ids(generation) is not None
     if layout is not None and (layout != "baichuan2" or chats):
         return _OF_LAYOUT.get(layout)

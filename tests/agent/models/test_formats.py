@@ -307,6 +307,15 @@ def test_the_report_of_a_conversion_tells_the_format(
     assert format_of(tmp_path, tiny.tokenizer(), roles).name == name
 
 
+@pytest.mark.parametrize("name", ["qiaoban", "pica", "template"])
+def test_what_training_taught_goes_before_whose_tensors_they_were(
+    tmp_path: Path, name: str
+) -> None:
+    report = {"layout": "chatglm2" if name != "pica" else "baichuan", "chat_format": name}
+    (tmp_path / "conversion.json").write_text(json.dumps(report))
+    assert format_of(tmp_path, tiny.tokenizer(), SimpleNamespace()).name == name
+
+
 def test_a_base_model_of_baichuan2_is_no_chat_model(tmp_path: Path) -> None:
     (tmp_path / "conversion.json").write_text(json.dumps({"layout": "baichuan2"}))
     with pytest.raises(ModelError, match="does not tell how"):

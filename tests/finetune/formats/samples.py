@@ -22,6 +22,7 @@ RECORDS: Mapping[str, Mapping[str, Any]] = {
             {"text": COACH, "speaker": "智能助手"},
         ],
     },
+    "qiaoban_input": {"input": f"你很温和。孩子：{CHILD}</s>智能助手：{COACH}</s>"},
     "belle": {
         "id": "b-1",
         "conversations": [
@@ -81,6 +82,9 @@ RECORDS: Mapping[str, Mapping[str, Any]] = {
 _QUESTION = Message("user", f"积木倒了怎么办？\n{CHILD}")
 DIALOGUES: Mapping[str, Sequence[Dialogue]] = {
     "qiaoban": [Dialogue("5", (ASKED, TOLD), emotion="sad", topic="积木")],
+    "qiaoban_input": [
+        Dialogue("data.jsonl:1", (Message("system", "你很温和。"), ASKED, TOLD)),
+    ],
     "belle": [Dialogue("b-1", (ASKED, TOLD))],
     "alpaca": [Dialogue("data.jsonl:1", (ASKED, TOLD))],
     "sharegpt": [Dialogue("s-1", (Message("system", "Be kind."), ASKED, TOLD))],

@@ -88,6 +88,15 @@ def test_alpaca_has_its_input_behind_the_instruction_and_a_history(tmp_path: Pat
     ]
 
 
+@pytest.mark.parametrize(
+    "text", ["孩子：你好。</s>智能助手：你好呀。", "孩子：你好。</s>\n智能助手：你好呀。</s>\n"]
+)
+def test_qiaobans_text_may_lack_its_last_end_and_have_lines(tmp_path: Path, text: str) -> None:
+    (dialogue,) = read(lines_of(tmp_path / "d.jsonl", {"id": 7, "input": text}))
+    said = (Message("user", "你好。"), Message("assistant", "你好呀。"))
+    assert dialogue == Dialogue("7", said)
+
+
 def test_openai_content_may_be_in_parts_of_text(tmp_path: Path) -> None:
     parts = [{"type": "text", "text": "搭了那么久，"}, {"type": "text", "text": "你一定很难过。"}]
     messages = [{"role": "user", "content": ASKED.text}, {"role": "assistant", "content": parts}]

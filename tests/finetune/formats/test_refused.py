@@ -70,7 +70,19 @@ WRONG: list[tuple[str, Change, str]] = [
     ("openai", _set("messages", 1, "role", "tool"), "messages[1].role: 'tool' is none of user"),
     ("openai", _set("messages", 1, "role", ["user"]), "messages[1].role: is a list; write one"),
     ("smile", _set("messages", 1, "role", "counsellor"), "did you mean 'counselor'?"),
+    (
+        "qiaoban_input",
+        _set("input", "你好。"),
+        "input: names no speaker; write 孩子： and 智能助手：",
+    ),
+    (
+        "qiaoban_input",
+        _set("input", "孩子：你好。</s>妈妈：好。</s>"),
+        "input: turn 2 begins with '妈妈：好。' and not with 孩子： or 智能助手：",
+    ),
     # Texts
+    ("qiaoban_input", _set("input", "孩子：</s>智能助手：好。"), "input: turn 1 is empty; leave"),
+    ("qiaoban_input", _set("input", 3), "input: is a number; write text"),
     ("qiaoban", _set("dialog", 0, "text", ""), "dialog[0].text: is empty; write what was said"),
     ("qiaoban", _set("dialog", 0, "text", " \u3000\n"), "dialog[0].text: is empty"),
     ("belle", _set("conversations", 1, "value", None), "conversations[1].value: is null; write"),
