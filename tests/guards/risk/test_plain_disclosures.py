@@ -60,6 +60,25 @@ def test_a_cut_in_the_own_skin_is_high_wherever_it_is(when: str, where: str, how
 
 @settings(deadline=None)
 @given(
+    who=st.sampled_from(["我", "弟弟", "我刚才", "妹妹"]),
+    whose=st.sampled_from(["外公", "姑姑", "妈妈", "姥姥"]),
+    end=st.sampled_from(["", "，有点甜", "，一共五粒"]),
+)
+def test_somebody_elses_medicine_in_a_childs_stomach_is_high(
+    who: str, whose: str, end: str
+) -> None:
+    assert assess(f"{who}吃了{whose}的药片{end}").level >= RiskLevel.HIGH
+    assert assess(f"{whose}给我吃了药片{end}").level < RiskLevel.MODERATE
+
+
+@pytest.mark.parametrize("pet", ["仓鼠", "乌龟", "小狗", "兔子"])
+def test_a_pet_that_does_not_wake_needs_no_ambulance_and_a_father_does(pet: str) -> None:
+    assert assess(f"我的{pet}叫不醒").level < RiskLevel.HIGH
+    assert assess(f"{pet}一直叫，爸爸倒在地上叫不醒").level is RiskLevel.IMMINENT
+
+
+@settings(deadline=None)
+@given(
     who=st.sampled_from(["老师", "教练", "体育老师", "阿姨"]),
     what=st.sampled_from(["脱了鞋再上垫子", "把袜子脱了", "脱掉外套跑步", "先脱鞋"]),
 )
