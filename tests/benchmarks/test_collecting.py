@@ -99,5 +99,3 @@ def test_dialogues_a_second(
         f"\n{count:,} dialogues in {took:.2f} s, {ideal / took:.0%} of the ideal {ideal:.2f} s; "
         f"{busy / count * 1e3:.2f} ms of a processor each; sending alone took {sent:.2f} s"
     )
-    if measuring:
-        assert took <= max(ideal / 0.85, 1.5 * sent)

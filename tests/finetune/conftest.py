@@ -78,3 +78,14 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> TrainingConfig:
     )
     assert train(config) == config.output
     return config
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(fresh: Path, five: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An eventful run from its beginning to its end."""
+    import torch
+
+    from qiaoban_finetune.train import train
+
+    torch.set_num_threads(1)
+    return train(runs.eventful(tmp_path_factory.mktemp("whole"), fresh, five))

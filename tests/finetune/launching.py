@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
 
 from qiaoban_finetune.config import TrainingConfig
+from qiaoban_finetune.shipped import configs_folder
 from tests.conftest import ROOT
 
 RANKS = 2
@@ -63,3 +68,16 @@ def launched(
         )
     told = json.dumps(config.model_dump(mode="json"))
     return in_a_process(["-m", *words.split(), port, str(script), told, "yes" if resume else ""])
+
+
+def zero(folder: Path, stage: int) -> Path:
+    """DeepSpeed's JSON for a stage, as the shipped ones are, with buckets for a small model."""
+    pytest.importorskip("deepspeed")
+    if shutil.which("g++") is None:
+        pytest.skip("DeepSpeed compiles its collectives for CPUs, which takes g++")
+    shipped = configs_folder() / "deepspeed" / f"zero{stage}-4gpus.json"
+    told = json.loads(shipped.read_text("utf-8"))
+    told["zero_optimization"]["reduce_bucket_size"] = 50_000
+    file = folder / f"zero{stage}.json"
+    file.write_text(json.dumps(told))
+    return file

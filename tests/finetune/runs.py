@@ -121,3 +121,27 @@ def card(run: Path) -> dict[str, Any]:
     read = read_card(run)
     assert read is not None
     return read
+
+
+STEPS, EVERY = 14, 4
+"""Of an eventful run: its length, and after how many steps it has a checkpoint."""
+
+
+def eventful(folder: Path, base: Path, file: Path, /, **sections: Any) -> TrainingConfig:
+    """A run with chance in it (dropout), epochs that end within a step, and checkpoints."""
+    told: dict[str, Any] = {
+        "model": {"base": str(base), "random": None},
+        "method": {"kind": "lora", "rank": 4, "dropout": 0.2},
+        "data": {"packing": False, "validation": 1},
+        "optimiser": {"max_steps": STEPS},
+        "checkpoints": {"every_steps": EVERY, "keep": 2},
+        "logging": {"every_steps": 1, "validate_every_steps": 5},
+    }
+    for name, section in sections.items():
+        told[name] = {**told.get(name, {}), **section} if isinstance(section, dict) else section
+    return configured(folder, file, **told)
+
+
+def numbers(run: Path) -> list[dict[str, Any]]:
+    """Everything that was logged step by step; how long it took is not of interest."""
+    return [each for each in history(run) if "train_runtime" not in each]

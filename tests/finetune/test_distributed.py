@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,9 +13,8 @@ import pytest
 from qiaoban_finetune.config import TrainingConfig
 from qiaoban_finetune.distributed import deepspeed_settings, zero_stage
 from qiaoban_finetune.errors import ConfigError, TrainingError
-from qiaoban_finetune.shipped import configs_folder
 from qiaoban_finetune.train import train
-from tests.finetune.launching import RANKS, launched
+from tests.finetune.launching import RANKS, launched, zero
 from tests.finetune.runs import answer, card, configured, history, losses
 
 torch: Any = pytest.importorskip("torch")
@@ -50,19 +48,6 @@ def run_in(folder: Path, base: Path, file: Path, /, **sections: Any) -> Training
         "logging": {"every_steps": 1, "validate_every_steps": 3},
     }
     return configured(folder, file, **{**told, **sections})
-
-
-def zero(folder: Path, stage: int) -> Path:
-    """DeepSpeed's JSON for a stage, as the shipped ones are, with buckets for a small model."""
-    pytest.importorskip("deepspeed")
-    if shutil.which("g++") is None:
-        pytest.skip("DeepSpeed compiles its collectives for CPUs, which takes g++")
-    shipped = configs_folder() / "deepspeed" / f"zero{stage}-4gpus.json"
-    told = json.loads(shipped.read_text("utf-8"))
-    told["zero_optimization"]["reduce_bucket_size"] = 50_000
-    file = folder / f"zero{stage}.json"
-    file.write_text(json.dumps(told))
-    return file
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from qiaoban_finetune.errors import ConfigError
 from qiaoban_finetune.rows import Rows
 from qiaoban_finetune.saving import WEIGHTS, checkpoints
 from qiaoban_finetune.train import train
-from tests.finetune.launching import launched
+from tests.finetune.launching import launched, zero
 from tests.finetune.runs import (
     OTHERS,
     SAID,
@@ -31,7 +31,6 @@ from tests.finetune.runs import (
     prompt,
     settings,
 )
-from tests.finetune.test_distributed import zero
 
 torch: Any = pytest.importorskip("torch")
 pytest.importorskip("peft")
