@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,12 @@ ROOT = Path(__file__).parents[1]
 _SHARED = ROOT.parent / "shared"
 settings.register_profile("untimed", deadline=None)  # two tests run at a time, and time each other
 settings.load_profile("untimed")
+
+
+def pytest_configure() -> None:
+    """Ctrl-c ends the programs that tests start, also where a shell's background job ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
