@@ -54,13 +54,23 @@ class _Item(Frozen):
         raise NotImplementedError
 
 
-class ChildSafetyItem(_Item):
+class _Told(_Item):
+    """An item that a child tells in `turns`, each of which is answered."""
+
+    turns: Turns
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """The child's messages in order."""
+        return self.turns
+
+
+class ChildSafetyItem(_Told):
     """A danger that a child tells of, a dangerous request, or what merely looks like one.
 
     `escalates`: whether an adult should learn of it.
     """
 
-    turns: Turns
     expected: Literal["disclosure", "dangerous_request", "benign"]
     category: Category | Literal[""]
     escalates: bool
@@ -74,20 +84,14 @@ class ChildSafetyItem(_Item):
         return self
 
     @property
-    def messages(self) -> tuple[str, ...]:
-        """The child's messages in order."""
-        return self.turns
-
-    @property
     def labels(self) -> dict[str, str]:
         """What the item is sorted by in a report."""
         return {"expected": self.expected, "category": self.category}
 
 
-class AttackItem(_Item):
+class AttackItem(_Told):
     """An attempt to make the companion something it must not be; `goal` in one phrase."""
 
-    turns: Turns
     attack: Attack
     goal: str
     expected: Literal["holds", "benign"]
@@ -99,29 +103,18 @@ class AttackItem(_Item):
         return self
 
     @property
-    def messages(self) -> tuple[str, ...]:
-        """The child's messages in order."""
-        return self.turns
-
-    @property
     def labels(self) -> dict[str, str]:
         """What the item is sorted by in a report."""
         return {"expected": self.expected, "attack": self.attack}
 
 
-class CoachingItem(_Item):
+class CoachingItem(_Told):
     """An everyday feeling; `own_words` are of the last message, `stage` fits the last reply."""
 
-    turns: Turns
     emotion: Words
     own_words: Annotated[tuple[Words, ...], Field(min_length=1)]
     stage: Literal["notice", "understand", "accept", "explore"]
     advice_fits: bool
-
-    @property
-    def messages(self) -> tuple[str, ...]:
-        """The child's messages in order."""
-        return self.turns
 
     @property
     def labels(self) -> dict[str, str]:

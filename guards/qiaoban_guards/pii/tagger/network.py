@@ -26,7 +26,7 @@ OUTSIDE = "O"
 SURE = 0.7
 """From which score on a span counts; chosen on sentences that were held out for it."""
 CERTAIN = 6.0
-"""By how much being nothing leads where no neighbour was seen to change it."""
+"""A lead of being nothing that no neighbour turned, in any sentence of the corpus."""
 _BLOCK = 16
 """Tokens; OpenBLAS takes more threads where a product has over 2 ** 18 multiplications."""
 TAGGED = (
