@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from qiaoban_agent.models.base import CutShort, Refused
 from qiaoban_agent.models.openai.answer import Answer as WireAnswer
-from qiaoban_agent.models.openai.client import AsyncClients, require_openai
+from qiaoban_agent.models.openai.client import require_openai
 from qiaoban_agent.models.openai.errors import (
     ServerFailedError,
     ServerTimeoutError,
@@ -24,6 +24,7 @@ from qiaoban_agent.models.openai.errors import (
 from qiaoban_agent.models.openai.request import RequestForm
 from qiaoban_agent.models.openai.retries import Retries
 from qiaoban_finetune.collect.asking import Answer, End, Request
+from qiaoban_finetune.collect.connection import Connection
 from qiaoban_finetune.collect.limits import Estimate, Paces
 from qiaoban_finetune.collect.settings import LimitsConfig, ServerConfig
 from qiaoban_guards.errors import MissingExtraError
@@ -50,6 +51,7 @@ class Server:
     def __init__(self, config: ServerConfig, limits: LimitsConfig) -> None:
         require_openai(config.model)
         try:
+            import_module("aiohttp")
             self._tenacity: Any = import_module("tenacity")
         except ImportError as error:
             raise MissingExtraError("collecting dialogues", "collect") from error
@@ -57,7 +59,7 @@ class Server:
         self._config, self._limits = config, limits
         self._paces = Paces(limits)
         self._retries = Retries(most=limits.retries, backoff=limits.backoff)
-        self._clients = AsyncClients(config.base_url)
+        self._connection = Connection(config.base_url, config.timeout)
         self._form = RequestForm(
             config.model, config.max_tokens, config.temperature, dict(config.extra_body)
         )
@@ -98,8 +100,8 @@ class Server:
         return cast("Reply", reply)
 
     async def close(self) -> None:
-        """Close the connections of the running loop."""
-        await self._clients.of_running_loop().close()
+        """Close the connections."""
+        await self._connection.close()
 
     async def _once(self, request: Request, estimate: Estimate, seed: int) -> Reply:
         changed = self._form.changed
@@ -127,16 +129,9 @@ class Server:
         for name in ("max_tokens", "max_completion_tokens"):
             if name in arguments and request.max_tokens:
                 arguments[name] = min(arguments[name], request.max_tokens)
-        client = self._clients.of_running_loop()
         extra = arguments.pop("extra_body", {})
-        # `chat.completions.create` walks through the messages: as much work as all the rest.
-        response: Any = await client.post(
-            "/chat/completions",
-            body={**arguments, **extra},
-            cast_to=import_module("httpx2").Response,
-            options={"timeout": self._config.timeout},
-        )
-        return _read(response.content, request, thinks=self._config.thinks)
+        body = await self._connection.post({**arguments, **extra})
+        return _read(body, request, thinks=self._config.thinks)
 
 
 def reason(error: BaseException | None) -> str:

@@ -34,8 +34,8 @@ def sync_client(base_url: str | None) -> openai.OpenAI:
     import openai
 
     address, key = address_and_key(base_url)
-    with _usable_environment():
-        http = openai.DefaultHttpxClient(**_settings(address))
+    with usable_environment():
+        http = openai.DefaultHttpxClient(**http_settings(address))
     client = openai.OpenAI(api_key=key, base_url=address, max_retries=0, http_client=http)
     finalize(client, http.close)
     return client
@@ -82,13 +82,13 @@ def _parts(address: str) -> SplitResult | None:
     return parts if usable and not any(map(str.isspace, address)) else None
 
 
-def _settings(address: str) -> dict[str, Any]:
+def http_settings(address: str) -> dict[str, Any]:
     """A client that follows no redirect, and to a server on this machine takes no proxy."""
     return {"follow_redirects": False, "trust_env": not stays_here(address)}
 
 
 @contextmanager
-def _usable_environment() -> Generator[None]:
+def usable_environment() -> Generator[None]:
     """A proxy or certificates that cannot be used, as a ModelError without their text."""
     import httpx2
 
@@ -109,8 +109,8 @@ class AsyncClients:
         import openai
 
         self._address, self._key = address_and_key(base_url)
-        with _usable_environment():  # told now, and not beside a child's message
-            openai.DefaultHttpxClient(**_settings(self._address)).close()
+        with usable_environment():  # told now, and not beside a child's message
+            openai.DefaultHttpxClient(**http_settings(self._address)).close()
         self._lock = threading.Lock()
         self._made: WeakKeyDictionary[asyncio.AbstractEventLoop, openai.AsyncOpenAI] = (
             WeakKeyDictionary()
@@ -123,7 +123,7 @@ class AsyncClients:
         loop = asyncio.get_running_loop()
         with self._lock:
             if (client := self._made.get(loop)) is None:
-                http = openai.DefaultAsyncHttpxClient(**_settings(self._address))
+                http = openai.DefaultAsyncHttpxClient(**http_settings(self._address))
                 client = self._made[loop] = openai.AsyncOpenAI(
                     api_key=self._key, base_url=self._address, max_retries=0, http_client=http
                 )

@@ -79,7 +79,7 @@ class RequestForm:
         """
         import openai
 
-        if not isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError):
+        if not isinstance(error, openai.APIStatusError) or error.status_code not in (400, 422):
             return None
         said = f"{error.param or ''} {_reason(error.body)}".lower().replace("\n", " ")
         refused = {name for name, pattern in _PARAMETERS.items() if pattern.search(said)} - sent
