@@ -102,12 +102,19 @@ def _callback(told: Connection, seen: list[tuple[int, int]]) -> Any:
 
 
 def _recipe(contender: Contender, config: TrainingConfig) -> Any:
-    """QiaoBan's: the whole text learnt, cut off at 1,024, padded on the left, grouped by length."""
+    """QiaoBan's: the whole text learnt, cut off at 1,024, padded on the left.
+
+    Batches are of about one length; in the kind "random", of whatever comes next.
+    """
     transformers: Any = import_module("transformers")
     base = open_base(config)
     base.tokenizer.padding_side = "left"
     cut = [one.ids[:CUTOFF] for one in _examples(config)]
-    order = _grouped([len(ids) for ids in cut], contender.micro * contender.times)
+    order = list(range(len(cut)))
+    if contender.kind == "random":
+        Random(0).shuffle(order)  # noqa: S311 - an order, no secret
+    else:
+        order = _grouped([len(ids) for ids in cut], contender.micro * contender.times)
     return transformers.Trainer(
         model=load_model(base, config, precision_for(config.model), sharded=False),
         args=transformers.TrainingArguments(
@@ -172,6 +179,7 @@ def _trl(contender: Contender, config: TrainingConfig) -> Any:
 
 _KINDS: dict[str, Callable[[Contender, TrainingConfig], Any]] = {
     "recipe": _recipe,
+    "random": _recipe,
     "ours": _packed,
     "trl": _trl,
 }

@@ -37,7 +37,12 @@ SMALL = {"vocabulary": 8192, "layers": 8, "width": 384, "heads": 6, "inner_width
 LARGE = {"vocabulary": 8192, "layers": 16, "width": 2048, "heads": 32, "inner_width": 8192}
 WARM = 1
 """Steps of each training that are not counted."""
-ASKED = (("ours, 8", "recipe, 8", 1.25), ("ours, 2", "recipe, 2", 1.0), ("ours, 8", "trl, 8", 1.1))
+ASKED = (
+    ("ours, 8", "recipe, 8", 1.25),
+    ("ours, 8", "random, 8", 1.25),
+    ("ours, 2", "recipe, 2", 1.0),
+    ("ours, 8", "trl, 8", 1.1),
+)
 """What has to be how many times as fast as what."""
 
 
@@ -66,6 +71,7 @@ def contenders(mean: float) -> list[Contender]:
     rows = max(1, round(8 * mean / CUTOFF))
     return [
         Contender("recipe, 8", "recipe", 8, 1),
+        Contender("random, 8", "random", 8, 1),
         Contender("ours, 8", "ours", rows, 1),
         Contender("trl, 8", "trl", rows, 1),
         Contender("recipe, 2", "recipe", 2, 4),

@@ -42,8 +42,8 @@ def data_facts(config: TrainingConfig) -> list[dict[str, Any]]:
     facts = [_use(source, "train") for source in config.data.train]
     facts += [_use(source, "validation") for source in kept]
     if config.preference is not None:
-        pairs = config.preference.pairs
-        facts += [_use(SourceConfig(path=path), "preference") for path in pairs]
+        pairs, licence = config.preference.pairs, config.preference.licence
+        facts += [_use(SourceConfig(path=path, licence=licence), "preference") for path in pairs]
     return facts
 
 

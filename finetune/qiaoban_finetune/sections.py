@@ -185,6 +185,8 @@ class PreferenceConfig(Section):
 
     pairs: Annotated[tuple[Path, ...], Field(min_length=1)]
     """JSON Lines files: `messages` up to the child's last, a `chosen` and a `rejected` reply."""
+    licence: str = ""
+    """Under which licence the pairs may be used; the run card tells it."""
     beta: PositiveFloat = 0.1
     """How strongly the model is held to the one it began from."""
     loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"

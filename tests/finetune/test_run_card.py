@@ -57,10 +57,10 @@ def test_every_kind_of_data_is_on_the_card(tmp_path: Path, file: Path) -> None:
         file,
         model={"random": None},
         data={"train": []},
-        preference={"pairs": [str(file)]},
+        preference={"pairs": [str(file)], "licence": "CC0-1.0"},
     )
     (one,) = run_card.data_facts(preferring)
-    assert (one["use"], one["path"]) == ("preference", str(file))
+    assert (one["use"], one["path"], one["licence"]) == ("preference", str(file), "CC0-1.0")
 
 
 @pytest.mark.models
