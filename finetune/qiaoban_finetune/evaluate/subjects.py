@@ -105,7 +105,7 @@ async def words_of(model: Model, messages: Sequence[Message]) -> str:
 
 
 class InspectModel:
-    """A model of inspect's providers, asked as ours are."""
+    """A model of inspect's providers, asked as ours are; without a name the one inspect runs."""
 
     def __init__(self, name: str, config: Mapping[str, Any] | None = None) -> None:
         self.name, self._config = name, dict(config or {})
@@ -128,7 +128,7 @@ class InspectModel:
         }
         given: list[ChatMessage] = [kinds[m["role"]](content=m["content"]) for m in messages]
         asked = GenerateConfig(max_retries=3, **self._config)
-        return (await get_model(self.name).generate(given, config=asked)).completion
+        return (await get_model(self.name or None).generate(given, config=asked)).completion
 
 
 def bare_model(spec: str, language: Language, system: str = "") -> BareModel:
