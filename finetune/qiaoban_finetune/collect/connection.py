@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qiaoban_agent.models.openai.client import address_and_key, http_settings, usable_environment
 
@@ -71,4 +71,4 @@ def _problem(response: httpx2.Response) -> object:
         told: Any = response.json()
     except ValueError:
         return response.text
-    return told.get("error", told) if isinstance(told, dict) else told
+    return cast("dict[str, Any]", told).get("error", told) if isinstance(told, dict) else told

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -25,19 +28,22 @@ def answer(*_: object) -> Any:
 
 
 def run(tmp_path: Path, **told: object) -> Any:
-    from inspect_ai import eval as evaluated
     from inspect_ai.model import get_model
 
     from qiaoban_finetune.evaluate import registry
 
-    (log,) = evaluated(
-        f"{registry.__file__}@attacks",
-        model=get_model("mockllm/model", custom_outputs=answer),
-        task_args=told,
-        limit=4,
-        log_dir=str(tmp_path),
-        display="none",
-    )
+    evaluated: Any = import_module("inspect_ai").eval
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # inspect leaves its streams open
+        (log,) = evaluated(
+            f"{registry.__file__}@attacks",
+            model=get_model("mockllm/model", custom_outputs=answer),
+            task_args=told,
+            limit=4,
+            log_dir=str(tmp_path),
+            display="none",
+        )
+        gc.collect()
     return log
 
 
@@ -48,7 +54,6 @@ def test_the_package_tells_inspect_of_its_tasks() -> None:
     assert {name: task.name for name, task in made.items()} == {name: f"{name}-zh" for name in made}
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # inspect leaves its streams open
 def test_inspects_own_model_speaks_within_the_companion_or_alone(tmp_path: Path) -> None:
     within, alone = run(tmp_path, language="en"), run(tmp_path, language="en", bare=True)
     cards = [log.eval.metadata["subject"] for log in (within, alone)]
