@@ -119,14 +119,32 @@ def report(identity: str, exchanges: Sequence[Exchange]) -> CoachReport:
     )
 
 
+def advises_early(exchanges: Sequence[Exchange]) -> bool:
+    """Whether one of the first replies gives advice that nobody has asked for yet."""
+    return any(
+        _advises_early(exchanges, number, acts_of(exchange.reply))
+        for number, exchange in enumerate(exchanges[:EARLY])
+    )
+
+
+def _advises_early(
+    exchanges: Sequence[Exchange], number: int, acts: frozenset[CoachingAct]
+) -> bool:
+    """What the child says is read only where a reply advises, which few of them do."""
+    if number >= EARLY or CoachingAct.ADVICE not in acts:
+        return False
+    if exchanges[number].stage is Stage.CRISIS:
+        return False
+    return _cues(exchanges[number].child).isdisjoint(ASKED_FOR) and not any(
+        Cue.ASKS_ADVICE in _cues(before.child) for before in exchanges[:number]
+    )
+
+
 def _turns(exchanges: Sequence[Exchange]) -> Iterator[Turn]:
     last_said: dict[str, int] = {}
-    asked = False
     for number, exchange in enumerate(exchanges):
         sentences = [s.text.strip() for s in split_sentences(exchange.reply) if s.text.strip()]
         acts = acts_of(exchange.reply)
-        cues = _cues(exchange.child)
-        asked = asked or Cue.ASKS_ADVICE in cues
         repeated = tuple(
             sentence
             for sentence in sentences
@@ -138,11 +156,7 @@ def _turns(exchanges: Sequence[Exchange]) -> Iterator[Turn]:
             stage=exchange.stage or next((s for act, s in _ORDER if act in acts), None),
             acts=acts,
             questions=len(_QUESTIONS.findall(exchange.reply)),
-            advice_early=number < EARLY
-            and CoachingAct.ADVICE in acts
-            and not asked
-            and cues.isdisjoint(ASKED_FOR)
-            and exchange.stage is not Stage.CRISIS,
+            advice_early=_advises_early(exchanges, number, acts),
             repeated=repeated,
             own_words=takes_up(
                 exchange.reply,
@@ -189,4 +203,4 @@ def _content(text: str) -> set[str]:
     return pairs | (set(_WORDS.findall(plain)) - _COMMON_ENGLISH)
 
 
-__all__ = ["CoachReport", "Exchange", "acts_of", "report", "takes_up"]
+__all__ = ["CoachReport", "Exchange", "acts_of", "advises_early", "report", "takes_up"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
-from qiaoban_agent.coaching.report import EARLY, Exchange, report
+from qiaoban_agent.coaching.report import EARLY, Exchange, advises_early
 from qiaoban_finetune.clean.config import CleanConfig
 from qiaoban_finetune.clean.languages import language_of
 from qiaoban_finetune.clean.outcome import Note, Outcome
@@ -21,6 +21,7 @@ from qiaoban_guards.pii.redact import Redactor, Style
 from qiaoban_guards.policy import load_policy
 from qiaoban_guards.policy.types import Language
 from qiaoban_guards.risk.classifier import RiskClassifier
+from qiaoban_guards.risk.conversation import CONTEXT, assess_last
 from qiaoban_guards.risk.fragments import assess_after
 from qiaoban_guards.risk.taxonomy import RiskLevel
 from qiaoban_guards.text import normalise
@@ -119,23 +120,20 @@ class Cleaner:
         if config.harmful == "keep":
             return
         grave: Note | None = None
-        heard: list[Message] = []
+        heard: list[str] = []
         previous = ""
+        language = _language(dialogue)
         for at, child, reply in _exchanges(dialogue):
-            text = normalise(child.text)
-            risk = assess_after(RiskClassifier.shipped(), text, previous, frozenset())
-            previous = text.plain
-            if risk.level >= RiskLevel.HIGH and grave is None:
-                grave = Note(f"disclosures kept: {risk.findings[0].category}", child.text)
-            # Only behind a disclosure does what was said long before change what a reply may say.
-            before = heard if grave else heard[-2:]
-            judged = self._judge.judge(
-                child.text,
-                reply.text,
-                _language(dialogue),
-                [{"role": one.role, "content": one.text} for one in before],
-            )
-            heard += [child, reply]
+            heard.append(child.text)
+            if grave is None:
+                text = normalise(child.text)
+                risk = assess_after(RiskClassifier.shipped(), text, previous, frozenset())
+                previous = text.plain
+                if risk.level >= RiskLevel.HIGH:
+                    grave = Note(f"disclosures kept: {risk.findings[0].category}", child.text)
+            else:  # only behind a disclosure does what was said long before change a risk
+                risk = assess_last(RiskClassifier.shipped(), heard[-CONTEXT - 1 :])
+            judged = self._judge.judge(child.text, reply.text, language, risk=risk)
             if not judged.allowed:
                 why = f"a harmful reply: {judged.harm or judged.action}"
                 self._without(outcome, at, why, f"{child.text} → {reply.text}")
@@ -162,7 +160,7 @@ class Cleaner:
             Exchange(child=child.text, reply=reply.text)
             for _, child, reply in list(_exchanges(dialogue))[:EARLY]
         ]
-        if report(outcome.id, exchanges).advice_early:
+        if advises_early(exchanges):
             outcome.gone("early advice", " → ".join((exchanges[0].child, exchanges[0].reply)))
 
     @cached_property

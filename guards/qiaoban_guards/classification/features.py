@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -20,6 +21,7 @@ BUCKETS = 1 << BITS
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - BITS)
 _FOLD = np.uint64(29)
+_LONGEST_KEPT = 400
 _DIGITS = str.maketrans("123456789", "000000000")
 _WORDS = re.compile(r"[a-z']+|0+|[^\sa-z0]")
 
@@ -56,7 +58,21 @@ class Spans:
 
 
 def features(plain: str, *, han: bool) -> NDArray[np.int64]:
-    """The features of a message in its plain form, in no order; some may be there twice."""
+    """The features of a message in its plain form, in no order; some may be there twice.
+
+    Not to be written to: of a short message they are kept for the next classifier that reads it.
+    """
+    return _kept(plain, han) if len(plain) <= _LONGEST_KEPT else _features(plain, han)
+
+
+@lru_cache(maxsize=8)
+def _kept(plain: str, han: bool) -> NDArray[np.int64]:
+    found = _features(plain, han)
+    found.flags.writeable = False
+    return found
+
+
+def _features(plain: str, han: bool) -> NDArray[np.int64]:
     if han:
         return _index(_hashes(_characters(plain), _HAN))
     words, _, _ = _words(plain)
@@ -134,4 +150,15 @@ def _located(parts: list[_Located]) -> Spans:
 
 def fewer(index: NDArray[np.int64], buckets: int) -> NDArray[np.int64]:
     """The features of a message for a table of fewer `buckets` (a power of two), each once."""
-    return np.unique(index >> (BITS - buckets.bit_length() + 1))
+    return distinct(index >> (BITS - buckets.bit_length() + 1))
+
+
+def distinct(index: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each feature once, in order: np.unique, whose overhead is greater than the work of a text."""
+    if not len(index):
+        return index
+    ordered = np.sort(index)
+    first = np.empty(len(ordered), bool)
+    first[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]

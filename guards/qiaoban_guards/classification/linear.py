@@ -32,7 +32,7 @@ class LinearModel:
 
     def scores(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         """The score of every head, shape (heads,), for a message's features, each once."""
-        total = self.weights[index].sum(axis=0, dtype=np.int32)
+        total = np.add.reduce(self.weights.take(index, axis=0), axis=0, dtype=np.int32)
         score = total * self.scale / max(len(index), 1) ** 0.5 + self.bias
         return np.asarray(score * self.slope + self.offset, np.float64)
 

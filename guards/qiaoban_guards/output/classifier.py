@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from qiaoban_guards.classification.features import BUCKETS, features, named_features
+from qiaoban_guards.classification.features import BUCKETS, distinct, features, named_features
 from qiaoban_guards.classification.linear import LinearModel, read_arrays
 from qiaoban_guards.documents import Frozen
 from qiaoban_guards.expressions import LAZY
@@ -161,7 +161,7 @@ def model_input(child: Text, risk: Risk, reply: Text, clues: Sequence[Clue]) -> 
     names += [f"clues:{'sure' if clue.rule.sure else 'open'}" for clue in clues]
     parts = [words, _apart(words, grave), named_features(names)]
     parts.append(_apart(features(child.plain, han=has_han(child.plain)), "child"))
-    return np.unique(np.concatenate(parts))
+    return distinct(np.concatenate(parts))
 
 
 def _apart(index: NDArray[np.int64], name: str) -> NDArray[np.int64]:

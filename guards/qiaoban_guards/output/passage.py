@@ -107,17 +107,24 @@ class Passage:
     @cached_property
     def alone(self) -> Text:
         """The sentence in the plain form."""
+        if not (self._said or self.spoken.ahead):
+            return self.text
         return normalise(self.sentence)
+
+    @property
+    def end(self) -> str:
+        """The end of the reply up to and with the sentence."""
+        return (self.spoken.said + self.sentence)[-REACH:]
 
     @cached_property
     def so_far(self) -> Text:
-        """The end of the reply up to and with the sentence, in the plain form."""
-        return normalise((self.spoken.said + self.sentence)[-REACH:])
+        """`end` in the plain form."""
+        return self.alone if self.end == self.sentence else normalise(self.end)
 
     @cached_property
     def child(self) -> Text:
         """The child's message in the plain form."""
-        return _plain(self.spoken.child)
+        return normalise(self.spoken.child)
 
     @cached_property
     def risk(self) -> Risk:
@@ -127,7 +134,12 @@ class Passage:
     @cached_property
     def scores(self) -> Mapping[Harm, float]:
         """How probable each harm is, as the embedded classifier reads the reply so far."""
-        return self.classifier.read(self.child, self.risk, self.so_far)
+        return {**self.as_whole, Harm.RISK_IGNORED: 0.0}
+
+    @cached_property
+    def as_whole(self) -> Mapping[Harm, float]:
+        """The same if nothing more comes: then also that a danger is passed over."""
+        return self.classifier.read(self.child, self.risk, self.so_far, whole=True)
 
     def inside(self, view: Text, start: int, end: int) -> tuple[int, int] | None:
         """What of `view.plain[start:end]` lies in the sentence, in its characters; None if none."""
@@ -152,10 +164,5 @@ def _without(text: Text, marks: re.Pattern[str]) -> Text:
 
 
 @lru_cache(maxsize=64)
-def _plain(child: str) -> Text:
-    return normalise(child)
-
-
-@lru_cache(maxsize=64)
 def _risk(child: str) -> Risk:
-    return RiskClassifier.shipped().assess(_plain(child))
+    return RiskClassifier.shipped().assess(normalise(child))

@@ -17,6 +17,7 @@ from qiaoban_guards.policy.schema import Policy
 from qiaoban_guards.policy.types import Language
 from qiaoban_guards.risk.classifier import RiskClassifier
 from qiaoban_guards.risk.conversation import CONTEXT, assess_last
+from qiaoban_guards.risk.taxonomy import Risk
 from qiaoban_guards.text import has_han
 
 Acts = Callable[[str, Language], Collection[str]]
@@ -58,6 +59,7 @@ class _Part:
     passed: str
     broken: tuple[Broken, ...]
     scores: Mapping[Harm, float]
+    passage: Passage
 
 
 class ReplyJudge:
@@ -82,30 +84,35 @@ class ReplyJudge:
         reply: str,
         language: Language | None = None,
         before: Sequence[Mapping[str, str]] = (),
+        *,
+        risk: Risk | None = None,
     ) -> Judgement:
         """Judge what answers `child`, a message in `language`; by default that it is written in.
 
         `before` are earlier messages ({role, content}), oldest first: what the child said in them
-        says how grave its message is. The reply is cut as a stream is, and judged to its end, also
-        behind a sentence that would have ended it.
+        says how grave its message is. Where its `risk` is known, they are not read. The reply is
+        cut as a stream is, and judged to its end, also behind a sentence that would have ended it.
         """
-        earlier = [one["content"] for one in before if one["role"].lower() in CHILD_ROLES]
-        risk = assess_last(RiskClassifier.shipped(), [*earlier[-CONTEXT:], child])
+        if risk is None:
+            earlier = [one["content"] for one in before if one["role"].lower() in CHILD_ROLES]
+            risk = assess_last(RiskClassifier.shipped(), [*earlier[-CONTEXT:], child])
         language = language or _language(child, reply)
         where = Spoken(child=child, said="", language=language, risk=risk)
         broken, scores = list[Broken](), dict[Harm, float]()
         said, text, ended = "", "", False
+        passage: Passage | None = None
         sentences = list(self._sentences(reply))
         for number, (start, sentence, ahead) in enumerate(sentences, start=1):
             final = number == len(sentences)
             part = self._sentence(sentence, replace(where, said=said, ahead=ahead, final=final))
             broken += [_moved(found, start, len(reply)) for found in part.broken]
             scores = _highest(scores, part.scores)
+            passage = part.passage
             ended = ended or part.action not in ("allow", *_LEFT_OUT)
             said += part.passed
             if not ended:  # a blank that parted two sentences opens no text
                 text += part.passed if text else part.passed.lstrip()
-        whole = self.whole(reply, where)
+        whole = self._whole(reply, where, passage)
         return _summed_up([*broken, *whole.broken], _highest(scores, whole.scores), text)
 
     def whole(self, reply: str, spoken: Spoken) -> Verdict:
@@ -113,13 +120,18 @@ class ReplyJudge:
 
         Asked only where the policy asks the classifier about it.
         """
+        return self._whole(reply, spoken, None)
+
+    def _whole(self, reply: str, spoken: Spoken, last: Passage | None) -> Verdict:
+        """The same; `last` is the reply's last sentence, which often was read with all of it."""
         rules = [rule for rule in self._readers if Harm.RISK_IGNORED not in rule.ignore]
         if not rules or not reply.strip():
             return ALLOW
         classifier = self._rules.classifier
         passage = Passage(reply, replace(spoken, said=""), classifier)
-        read = classifier.read(passage.child, passage.risk, passage.so_far, whole=True)
-        scores = {Harm.RISK_IGNORED: read[Harm.RISK_IGNORED]}
+        if last is not None and last.end == passage.end:
+            passage = last
+        scores = {Harm.RISK_IGNORED: passage.as_whole[Harm.RISK_IGNORED]}
         thresholds = classifier.thresholds(passage.so_far)
         broken = [
             Broken(
@@ -163,24 +175,26 @@ class ReplyJudge:
     def _sentence(self, sentence: str, where: Spoken) -> _Part:
         if self._acts is not None:
             where = replace(where, acts=frozenset(self._acts(sentence, where.language)))
-        verdict = self._rules.judge(sentence, where)
+        passage = Passage(sentence, where, self._rules.classifier)
+        verdict = self._rules.judge_passage(passage)
         if verdict.action == "redact":
-            return self._redacted(sentence, where, verdict)
+            return self._redacted(passage, verdict)
         passed = sentence if verdict.allowed else ""
-        return _Part(verdict.action, passed, verdict.broken, verdict.scores)
+        return _Part(verdict.action, passed, verdict.broken, verdict.scores, passage)
 
-    def _redacted(self, sentence: str, where: Spoken, verdict: Verdict) -> _Part:
+    def _redacted(self, passage: Passage, verdict: Verdict) -> _Part:
         """What is left of a sentence is judged again, and not said if it says nothing any more."""
+        sentence, where = passage.sentence, passage.spoken
         start, end = verdict.start, verdict.end
         rest = sentence[:start] + sentence[end:]
         if not any(character.isalnum() for character in rest):
-            return _Part("redact", "", verdict.broken, verdict.scores)
+            return _Part("redact", "", verdict.broken, verdict.scores, passage)
         again = self._rules.judge(rest, where)
         broken = [*verdict.broken]
         broken += [_stretched(found, start, end - start) for found in again.broken]
         action = "redact" if again.allowed else again.action
         passed = rest if again.allowed else ""
-        return _Part(action, passed, tuple(dict.fromkeys(broken)), verdict.scores)
+        return _Part(action, passed, tuple(dict.fromkeys(broken)), verdict.scores, passage)
 
 
 def _language(child: str, reply: str) -> Language:
@@ -198,6 +212,8 @@ def _gravity(found: Broken) -> int:
 
 
 def _highest(one: Mapping[Harm, float], other: Mapping[Harm, float]) -> dict[Harm, float]:
+    if not one:
+        return dict(other)
     return {harm: max(one.get(harm, 0.0), other.get(harm, 0.0)) for harm in {**one, **other}}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from qiaoban_guards.harms import Harm
-from qiaoban_guards.output.checks import check_of
+from qiaoban_guards.output.checks import Check, check_of
 from qiaoban_guards.output.classifier import ReplyClassifier
 from qiaoban_guards.output.passage import Passage, Spoken, Verdict
 from qiaoban_guards.policy.output import GRAVITY, ClassifierRule, OutputRule, PatternRule
 from qiaoban_guards.policy.schema import Policy
+from qiaoban_guards.risk.prefilter import FinePrefilter
 
 ALLOW = Verdict("allow")
 
@@ -30,6 +32,9 @@ class OutputRules:
         """
         self.classifier = classifier or ReplyClassifier.shipped()
         self._checks = [check_of(rule, spare) for rule in rules]
+        self._prefilter = _prefilter(
+            tuple(rule.any if isinstance(rule, PatternRule) else () for rule in rules)
+        )
 
     @classmethod
     def of(cls, policy: Policy, classifier: ReplyClassifier | None = None) -> OutputRules:
@@ -47,8 +52,11 @@ class OutputRules:
 
     def judge(self, sentence: str, spoken: Spoken) -> Verdict:
         """Whether `sentence` may follow what was said; the gravest rule broken decides."""
-        passage = Passage(sentence, spoken, self.classifier)
-        broken = [found for check in self._checks for found in check(passage)]
+        return self.judge_passage(Passage(sentence, spoken, self.classifier))
+
+    def judge_passage(self, passage: Passage) -> Verdict:
+        """The same for a sentence of which something was read already, or will be."""
+        broken = [found for check in self._candidates(passage) for found in check(passage)]
         empty: Mapping[Harm, float] = {}
         scores = passage.scores if "scores" in vars(passage) else empty
         if not broken:
@@ -65,6 +73,16 @@ class OutputRules:
             broken=tuple(broken),
             scores=scores,
         )
+
+    def _candidates(self, passage: Passage) -> list[Check]:
+        """The checks, in their order, without those of patterns that are in no view."""
+        found = {rule for view in passage.views for rule in self._prefilter.candidates(view.plain)}
+        return [self._checks[rule] for rule in sorted(found)]
+
+
+@lru_cache(maxsize=8)
+def _prefilter(rules: tuple[tuple[str, ...], ...]) -> FinePrefilter:
+    return FinePrefilter(rules)
 
 
 def _against_personas(policy: Policy) -> Iterator[OutputRule]:

@@ -11,6 +11,7 @@ from qiaoban_guards.pii.owner import owner_of
 from qiaoban_guards.pii.rule import Entity, Reading, Rule
 from qiaoban_guards.pii.tagger.network import TAGGED, Network, shipped_network
 from qiaoban_guards.pii.tagger.tokens import Find
+from qiaoban_guards.risk.prefilter import FinePrefilter
 from qiaoban_guards.text import Text, normalise
 
 
@@ -26,7 +27,9 @@ class Finder:
     ) -> None:
         self._kinds = frozenset(kinds)
         self._network = network if self._kinds.intersection(TAGGED) else None
-        self._rules = tuple(rule for rule in rules if self._network or rule.kind in kinds)
+        self._rules = tuple(rules)
+        self._prefilter = _prefilter(self._rules)
+        self._wanted = [bool(self._network) or rule.kind in self._kinds for rule in self._rules]
 
     def find(self, message: str | Text) -> tuple[Entity, ...]:
         """The personal data of a message, in order; none overlaps another.
@@ -37,12 +40,23 @@ class Finder:
         reading = Reading(text)
         found = settled(
             _entity(reading, rule.kind, rule.id, hit)
-            for rule in self._rules
+            for rule in self._candidates(reading)
             for hit in rule.find(reading)
         )
         if self._network is not None:
             found = settled(_read(reading, found, self._network))
         return tuple(one for one in found if one.kind in self._kinds)
+
+    def _candidates(self, reading: Reading) -> Iterator[Rule]:
+        """The rules that may find something, in their order."""
+        forms = {reading.plain, reading.digits, reading.spaced[0]}
+        numbers = {number for form in forms for number in self._prefilter.candidates(form)}
+        return (self._rules[number] for number in sorted(numbers) if self._wanted[number])
+
+
+@lru_cache(maxsize=8)
+def _prefilter(rules: tuple[Rule, ...]) -> FinePrefilter:
+    return FinePrefilter(rule.needed for rule in rules)
 
 
 def _entity(reading: Reading, kind: Kind, rule: str, found: tuple[int, int, float]) -> Entity:

@@ -129,6 +129,11 @@ def words_for(topic: str) -> str:
     return "|".join(_words().topics[topic])
 
 
+def any_words_for(topic: str) -> str:
+    """The same, with the short ones that count behind a value only."""
+    return "|".join((*_words().topics[topic], *_words().short.get(topic, ())))
+
+
 def _topic(match: re.Match[str]) -> str:
     named = match.groupdict()
     return next(name for name in _words().topics if named.get(name) or named.get(f"short_{name}"))

@@ -96,8 +96,11 @@ def _typed(texts: Sequence[str]) -> dict[str, str]:
 
 def _blanked(text: str) -> str:
     """The text with its marks blanked: `<password>` would be a word in front of a value."""
+    marks = bracketed(text)
+    if not marks:
+        return text
     blanked = list(text)
-    for mark in bracketed(text):
+    for mark in marks:
         blanked[mark.start() : mark.end()] = _BLANK * len(mark[0])
     return "".join(blanked)
 

@@ -8,7 +8,7 @@ and `[a-z]` are ASCII.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -64,6 +64,26 @@ class Reading:
             read = read[:start] + self.plain[start:end] + read[end:]
         return read
 
+    @cached_property
+    def spaced(self) -> tuple[str, Sequence[int]]:
+        """The plain form with its spaces, and the index in the plain form of each character.
+
+        A space has the index of the character behind it, and so has the end of the text.
+        """
+        plain, original = self.plain, self.text.original
+        if not any(map(str.isspace, original)):
+            return plain, range(len(plain) + 1)
+        starts, ends = self.text.starts, self.text.ends
+        written: list[str] = []
+        indices: list[int] = []
+        for index, character in enumerate(plain):
+            if index and original[ends[index - 1] : starts[index]].isspace():
+                written.append(" ")
+                indices.append(index)
+            written.append(character)
+            indices.append(index)
+        return "".join(written), (*indices, len(plain))
+
     def original(self, start: int, end: int) -> str:
         """What the child typed for `plain[start:end]`: with its capitals."""
         if start >= end:
@@ -113,6 +133,7 @@ class Rule:
     trigger: a cheap pattern that must hold somewhere before `pattern` is tried at all.
     digits: read the form in which Han digits are ASCII ones.
     check: scores a match, or refuses it.
+    words: what the check asks for anywhere in the message: an expression of it, edges aside.
     """
 
     id: str
@@ -122,6 +143,7 @@ class Rule:
     trigger: str = ""
     digits: bool = False
     check: Check | None = None
+    words: str = ""
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
     _trigger: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
@@ -129,6 +151,11 @@ class Rule:
         object.__setattr__(self, "_pattern", re.compile(self.pattern, re.ASCII))
         trigger = re.compile(self.trigger, re.ASCII) if self.trigger else None
         object.__setattr__(self, "_trigger", trigger)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Expressions of which one must hold in what the rule reads; empty where none is known."""
+        return (self.words or self.trigger or self.pattern,)
 
     def find(self, reading: Reading) -> Iterator[tuple[int, int, float]]:
         """Yield (start, end, score) in the plain form; after a refusal one character further."""

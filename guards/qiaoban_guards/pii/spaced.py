@@ -9,27 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from qiaoban_guards.pii.rule import Reading, Rule
-from qiaoban_guards.text import Text
-
-
-@lru_cache(maxsize=16)
-def spaced(text: Text) -> tuple[str, Sequence[int]]:
-    """The plain form with its spaces, and the index in the plain form of each character.
-
-    A space has the index of the character behind it, and so has the end of the text.
-    """
-    written: list[str] = []
-    indices: list[int] = []
-    for index, character in enumerate(text.plain):
-        if index and text.original[text.ends[index - 1] : text.starts[index]].isspace():
-            written.append(" ")
-            indices.append(index)
-        written.append(character)
-        indices.append(index)
-    return "".join(written), (*indices, len(text.plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +24,7 @@ class SpacedRule(Rule):
         """Yield (start, end, score) in the plain form."""
         if self._trigger is not None and self._trigger.search(reading.plain) is None:
             return
-        written, indices = spaced(reading.text)
+        written, indices = reading.spaced
         found = [
             (indices[start], indices[end - 1] + 1, score)
             for start, end, score in self._find_in(written, reading)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from qiaoban_guards.classification.features import features, named_features, spans
+from qiaoban_guards.classification.features import distinct, features, named_features, spans
 from qiaoban_guards.classification.linear import LinearModel, read_arrays
 from qiaoban_guards.documents import Frozen
 from qiaoban_guards.expressions import LAZY
@@ -226,7 +226,7 @@ def model_input(plain: str, clues: Sequence[Finding], *, language: Language) -> 
     names += [f"clue:{clue.category}:{clue.level.label}" for clue in clues]
     names += [f"level:{clue.level.label}" for clue in clues]
     words = features(plain, han=language == "zh")
-    return np.unique(np.concatenate([words, named_features(names)]) if names else words)
+    return distinct(np.concatenate([words, named_features(names)]) if names else words)
 
 
 def _right(probability: float, calibration: tuple[float, float]) -> float:

@@ -22,10 +22,14 @@ _VARIANTS = str.maketrans(
     "你它他着他不没了的们给给在这",
 )
 # Everyday simplified characters that the tables take for traditional ones (坏 for 坯).
-_SIMPLE_ALREADY = "坏"
+_SIMPLE_ALREADY = frozenset("坏")
 _PUNCTUATION = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "｡": "。"})
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _GAP_BETWEEN_HAN = re.compile(rf"(?<=[{_HAN}])[^\S\n]+(?=[{_HAN}])")
+_LONGEST_KEPT = 400
+"""Characters of a message whose form is kept for the next reader; keeps memory under 2 MB."""
+_MOST_FOLDS = 8192
+"""Characters whose folded form is kept; a chat has a few thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,46 @@ def _simplifier() -> Callable[[str], str]:
     return cast("Callable[[str], str]", converter.convert)  # pyright: ignore[reportUnknownMemberType]
 
 
+class _Folds(dict[str, str]):
+    """The folded form of single characters, each made once; a mark alone has none."""
+
+    def __missing__(self, character: str) -> str:
+        folded = _fold(character)
+        if len(self) < _MOST_FOLDS:
+            self[character] = folded
+        return folded
+
+
+_folds = _Folds()
+
+
 def normalise(original: str) -> Text:
     """Return the plain form of `original` with its offset map; time and space are linear."""
+    return _kept(original) if len(original) <= _LONGEST_KEPT else _normalised(original)
+
+
+@lru_cache(maxsize=64)
+def _kept(original: str) -> Text:
+    """The guards and the coach read a message one after another: each asks for the same form."""
+    return _normalised(original)
+
+
+def _normalised(original: str) -> Text:
+    folded = [_folds[character] for character in original]
+    joined = "".join(folded)
+    if "" in folded or len(joined) != len(original) or _has_gaps(joined):
+        return mapped(original)
+    places = tuple(range(len(original) + 1))
+    return Text(original, _simplify(joined), places[:-1], places[1:])
+
+
+def _has_gaps(joined: str) -> bool:
+    """Whether spaces between Han characters have to go; most texts have no space to look at."""
+    return len(joined.split(None, 1)) > 1 and _GAP_BETWEEN_HAN.search(joined) is not None
+
+
+def mapped(original: str) -> Text:
+    """The plain form where characters do not stay one by one."""
     plain: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -104,11 +146,13 @@ def _is_invisible(character: str) -> bool:
 
 def _simplify(text: str) -> str:
     """Simplified Chinese of the same length; applied until nothing changes any more."""
+    if text.isascii():
+        return text
     for _ in range(4):  # 藉著 → 藉着 → 借着 is as deep as the tables go
         simplified = _simplifier()(text)
         if len(simplified) != len(text):  # a phrase changed its length: offsets matter more
             simplified = "".join(_simplify_character(character) for character in text)
-        if any(character in _SIMPLE_ALREADY for character in text):
+        if not _SIMPLE_ALREADY.isdisjoint(text):
             pairs = zip(text, simplified, strict=True)
             simplified = "".join(old if old in _SIMPLE_ALREADY else new for old, new in pairs)
         simplified = simplified.translate(_VARIANTS)

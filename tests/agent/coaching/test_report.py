@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qiaoban_agent.coaching.acts import CoachingAct
-from qiaoban_agent.coaching.report import EARLY, Exchange, acts_of, report, takes_up
+from qiaoban_agent.coaching.report import EARLY, Exchange, acts_of, advises_early, report, takes_up
 from qiaoban_agent.coaching.timeline import early_turns
 from qiaoban_agent.coaching.tracker import Stage
 
@@ -40,6 +40,7 @@ def test_advice_in_the_first_two_answers_that_nobody_asked_for_is_early(language
         (0, [(child, LABEL[language]), (child, ACCEPT[language]), (child, ADVICE[language])]),
     ]:
         assert report("a", dialogue(*turns)).advice_early == early, turns
+        assert advises_early(dialogue(*turns)) is (early > 0), turns
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -13,11 +13,14 @@ from qiaoban_guards.harms import Harm
 from qiaoban_guards.output import OutputRules, ReplyClassifier, Segmenter, Spoken
 from qiaoban_guards.output.classifier import ReplyThresholds
 from qiaoban_guards.output.gate import visible
+from qiaoban_guards.output.passage import Passage
 from qiaoban_guards.output.reply import Judgement, ReplyJudge
 from qiaoban_guards.output.rules import ALLOW
 from qiaoban_guards.policy import load_policy
 from qiaoban_guards.policy.schema import Policy
 from qiaoban_guards.risk import Risk
+from qiaoban_guards.risk.classifier import RiskClassifier
+from qiaoban_guards.risk.conversation import assess_last
 from qiaoban_guards.text import Text
 
 BEATEN = "爸爸昨天又拿皮带打我"
@@ -204,8 +207,8 @@ def test_the_cuts_are_those_of_a_stream(reply: str) -> None:
     class Remembering(OutputRules):
         asked: list[str]
 
-        def judge(self, sentence: str, spoken: Spoken) -> Any:
-            self.asked.append(sentence)
+        def judge_passage(self, passage: Passage) -> Any:
+            self.asked.append(passage.sentence)
             return ALLOW
 
     shipped = policy(*FORM)
@@ -306,8 +309,8 @@ def test_what_the_child_said_before_is_read_with_its_message() -> None:
     asked: list[Any] = []
 
     class Listening(OutputRules):
-        def judge(self, sentence: str, spoken: Spoken) -> Any:
-            asked.append(spoken.risk)
+        def judge_passage(self, passage: Passage) -> Any:
+            asked.append(passage.spoken.risk)
             return ALLOW
 
     listening = ReplyJudge(Listening(()), policy())
@@ -316,6 +319,17 @@ def test_what_the_child_said_before_is_read_with_its_message() -> None:
     listening.judge(now, "好。", before=[{"role": "assistant", "content": "我不想活了"}])
     alone, after, not_the_child = [risk.level for risk in asked]
     assert after > alone == not_the_child
+    listening.judge(now, "好。", before=before, risk=Risk())
+    assert asked[-1] == Risk()
+
+
+@pytest.mark.parametrize("reply", [TURNED_AWAY, "好。", "我在听。" + TURNED_AWAY, "好" * 300])
+def test_the_whole_reads_the_same_behind_its_last_sentence_and_alone(reply: str) -> None:
+    judging = hearing(CLASSIFIER)
+    risk = assess_last(RiskClassifier.shipped(), [BEATEN])
+    alone = judging.whole(reply, Spoken(child=BEATEN, said="", language="zh", risk=risk))
+    found = judging.judge(BEATEN, reply, "zh", risk=risk)
+    assert found.scores[Harm.RISK_IGNORED] == alone.scores[Harm.RISK_IGNORED]
 
 
 @pytest.mark.slow
@@ -323,8 +337,8 @@ def test_the_cost_of_a_reply_grows_no_faster_than_the_reply() -> None:
     counted: list[int] = []
 
     class Counting(OutputRules):
-        def judge(self, sentence: str, spoken: Spoken) -> Any:
-            counted.append(len(sentence) + len(spoken.ahead))
+        def judge_passage(self, passage: Passage) -> Any:
+            counted.append(len(passage.sentence) + len(passage.spoken.ahead))
             return ALLOW
 
     sums: list[int] = []

@@ -6,6 +6,7 @@ import gc
 import mmap
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from hypothesis import strategies as st
 
 from qiaoban_guards.pii.finder import Finder, finder_of, settled
 from qiaoban_guards.pii.kinds import Kind
-from qiaoban_guards.pii.rule import Entity, Match, Rule
+from qiaoban_guards.pii.rule import Entity, Match, Reading, Rule
+from qiaoban_guards.pii.rules import all_rules
 from qiaoban_guards.text import normalise
 from tests.guards.pii.messages import MESSAGES, PARTS, of_phones_and_secrets
 
@@ -48,6 +50,27 @@ def test_a_text_that_was_normalised_before_gives_the_same() -> None:
 def test_an_entity_says_its_rule_and_whose_it_is() -> None:
     (found,) = of_phones_and_secrets().find("我在家，我妈妈的电话是13812345678")
     assert (found.rule, found.score, found.owner) == ("phone.test", 0.9, "妈妈")
+
+
+@given(MESSAGES)
+@settings(max_examples=60, deadline=None)
+def test_a_rule_that_finds_something_is_never_passed_over(message: str) -> None:
+    reading = Reading(normalise(message))
+    every = settled(
+        Entity(rule.kind, *reading.text.span(start, end), score, rule.id)
+        for rule in all_rules()
+        for start, end, score in rule.find(reading)
+    )
+    found = finder_of(rules_alone=True).find(message)
+    assert [replace(one, owner="") for one in found] == list(every)
+
+
+def test_the_form_with_spaces_has_those_between_han_characters() -> None:
+    written, indices = Reading(normalise("我叫李明 今年 10岁")).spaced
+    assert written == "我叫李明 今年 10岁"
+    assert list(indices) == [0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10]
+    plain, places = Reading(normalise("我叫李明")).spaced
+    assert (plain, list(places)) == ("我叫李明", [0, 1, 2, 3, 4])
 
 
 def test_only_rules_of_the_wanted_kinds_are_asked() -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from qiaoban_guards.risk.classifier import read_compiled
-from qiaoban_guards.risk.prefilter import Prefilter
+from qiaoban_guards.risk.prefilter import FinePrefilter, Prefilter
 from qiaoban_guards.risk.rules import Rules
 from qiaoban_guards.text import normalise
 
@@ -133,9 +133,42 @@ def test_most_rules_are_spared_an_ordinary_message(language: str) -> None:
 )
 def test_every_hit_of_a_small_expression_is_offered(expression: str, hits: list[str]) -> None:
     built = Prefilter.build([(["quite another"], []), ([expression], [])])
+    fine = FinePrefilter([["quite another"], [expression]])
     for hit in hits:
         assert re.search(expression, hit, re.ASCII)
         assert 1 in built.candidates(hit)
+        assert 1 in fine.candidates(hit)
+
+
+@pytest.mark.parametrize(
+    ("expressions", "hit", "others"),
+    [
+        (["我(?:想|要)死", "你滚"], "你滚开", ["你想我", "你好", "滚"]),
+        (["(?:我爱你|亲你)"], "亲你", ["我也想你"]),
+        ([r"\d{4}|[a-z]+号"], "a号", ["我的号", "好"]),
+        (["我.{0,5}(?=回家|上学)"], "我要上学", ["我要吃饭"]),
+        (["我.{0,5}(?=$|上学)"], "我要上学", []),
+        (["cat", "dog"], "a dog", ["a cow", "do g"]),
+    ],
+)
+def test_each_alternative_is_looked_for_by_itself(
+    expressions: list[str], hit: str, others: list[str]
+) -> None:
+    fine = FinePrefilter([["quite another"], expressions])
+    assert fine.candidates(hit) == [1]
+    for other in others:
+        assert fine.candidates(other) == [], other
+
+
+def test_a_rule_of_which_nothing_is_known_may_always_fire() -> None:
+    assert FinePrefilter([[], ["死"], [""], ["死|.*"]]).candidates("") == [0, 2, 3]
+
+
+@given(st.text("我想死i to.1", max_size=12))
+def test_a_text_is_cut_into_all_its_grams(plain: str) -> None:
+    grams = ("我", "想死", "i to", "to", "1")
+    built = Prefilter({gram: (number,) for number, gram in enumerate(grams)})
+    assert built.candidates(plain) == [n for n, gram in enumerate(grams) if gram in plain]
 
 
 _ATOMS = st.sampled_from(["a", "b", "ab", "kill", "我", "死", "想死", "[ab]", "[我你]", ".", r"\b"])

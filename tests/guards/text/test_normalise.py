@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import random
 import time
+import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qiaoban_guards.text import normalise
+from qiaoban_guards.text.normalise import mapped
 
 _MARKS = st.characters(categories=["Mn", "Me"])
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u202e"
@@ -28,6 +30,19 @@ _MESSAGES = st.one_of(
 def test_plain_of_plain_is_the_same(message: str) -> None:
     plain = normalise(message).plain
     assert normalise(plain).plain == plain
+
+
+@given(_MESSAGES)
+@example("妳好，ABC１２３")
+@example("我 想 回家 now")
+def test_where_each_character_stays_one_the_quick_way_gives_the_same(message: str) -> None:
+    assert normalise(message) == mapped(message)
+
+
+def test_the_quick_way_gives_the_same_for_every_character() -> None:
+    for code in range(0x3400):
+        if not unicodedata.category(chr(code)).startswith("C"):
+            assert normalise(f"好{chr(code)}") == mapped(f"好{chr(code)}"), hex(code)
 
 
 @given(_MESSAGES)

@@ -67,6 +67,11 @@ def _of_a_place(words: Sequence[Word], start: int, end: int) -> bool:
 class Capitals(Rule):
     """Two to five words with capitals that do what only a person does, or to whom it is done."""
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """A space, as between any two words."""
+        return (" ",)
+
     def find(self, reading: Reading) -> Iterator[Span]:
         """Yield (start, end, score) in the plain form."""
         if " " not in reading.plain or not any(c.isupper() for c in reading.text.original):

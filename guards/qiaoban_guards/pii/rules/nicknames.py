@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from qiaoban_guards.pii.introductions import introduction, names_topic, topics_near
+from qiaoban_guards.pii.introductions import any_words_for, introduction, names_topic, topics_near
 from qiaoban_guards.pii.kinds import Kind
 from qiaoban_guards.pii.rule import Match, Rule
 
@@ -44,7 +44,14 @@ def rules() -> tuple[Rule, ...]:
     told = "[是叫做为:搜索下我]"
     signed = f"[{_SIGNS}_]"
     return (
-        Rule("account.nickname", Kind.ACCOUNT, _TOLD, trigger=told, check=_told),
+        Rule(
+            "account.nickname",
+            Kind.ACCOUNT,
+            _TOLD,
+            trigger=told,
+            check=_told,
+            words=any_words_for("account"),
+        ),
         Rule("account.at", Kind.ACCOUNT, _AT, trigger="@", check=_at),
         Rule("account.signed", Kind.ACCOUNT, _SIGNED, trigger=signed, check=_signed),
     )

@@ -99,8 +99,9 @@ class Network:
         such tokens is searched. With infinity it is one search over all.
         """
         best = [self._outside] * len(scores)
-        rivals = np.delete(scores, self._outside, axis=1).max(1)
-        may_be = np.flatnonzero(scores[:, self._outside] - rivals < certain).tolist()
+        rivals = scores.copy()
+        rivals[:, self._outside] = -np.inf
+        may_be = np.flatnonzero(scores[:, self._outside] - rivals.max(1) < certain).tolist()
         for first, last in _runs(may_be):
             start, end = max(first - 1, 0), last + 2
             best[start:end] = self._searched(scores[start:end])
@@ -163,12 +164,15 @@ def _convolved(hidden: Floats, weight: Floats, bias: Floats, gap: int) -> Floats
     blocks = -(-count // _BLOCK)
     padded = np.zeros((blocks * _BLOCK + 2 * gap, width), np.float32)
     padded[gap : gap + count] = hidden
-    summed = np.zeros((blocks, _BLOCK, weight.shape[1]), np.float32)
-    for third, part in enumerate(weight.reshape(3, width, -1)):
-        seen = padded[third * gap : third * gap + blocks * _BLOCK]
-        summed += seen.reshape(blocks, _BLOCK, width) @ part
-    convolved: Floats = np.maximum(summed.reshape(-1, weight.shape[1])[:count] + bias, 0)
-    return convolved
+    before, itself, after = (
+        padded[third * gap : third * gap + blocks * _BLOCK].reshape(blocks, _BLOCK, width) @ part
+        for third, part in enumerate(weight.reshape(3, width, -1))
+    )
+    before += itself
+    before += after
+    convolved: Floats = before.reshape(-1, weight.shape[1])[:count]
+    convolved += bias
+    return np.maximum(convolved, 0, out=convolved)
 
 
 def _softmax(scores: Floats) -> Floats:

@@ -15,7 +15,6 @@ from zlib import crc32
 
 from qiaoban_guards.pii.kinds import Kind
 from qiaoban_guards.pii.rule import Reading
-from qiaoban_guards.pii.spaced import spaced
 from qiaoban_guards.pii.word_lists import word_list
 
 BITS = 16
@@ -80,7 +79,7 @@ class Token:
 
 def tokens_of(reading: Reading) -> list[Token]:
     """The tokens of a message, in order."""
-    written, indices = spaced(reading.text)
+    written, indices = reading.spaced
     tokens: list[Token] = []
     for found in _TOKEN.finditer(written):
         start, end = found.span()
@@ -99,7 +98,7 @@ def features_of(
         for before, form, after in zip(forms, forms[1:], forms[2:], strict=False)
     ]
     for token, its in zip(tokens, seen, strict=True):
-        its.append(_shape(reading.original(token.start, token.end), apart=token.apart))
+        its.append(_shape(reading, token))
     for place, name in _listed(tokens):
         seen[place].append(_bucket(name))
     for place, name in _found(tokens, finds):
@@ -121,8 +120,16 @@ def _seen(before: bytes, form: bytes, after: bytes) -> list[int]:
     return seen
 
 
-def _shape(typed: str, *, apart: bool) -> int:
+def _shape(reading: Reading, token: Token) -> int:
+    if "\u3400" <= token.form <= "\u9fff":  # Han characters, of which none has a capital
+        return _capitals("-", token.apart)
+    typed = reading.original(token.start, token.end)
     kind = "X" if typed.isupper() and len(typed) > 1 else "x" if typed[:1].isupper() else "-"
+    return _capitals(kind, token.apart)
+
+
+@lru_cache(maxsize=6)
+def _capitals(kind: str, apart: bool) -> int:
     return _bucket(f"*{kind}{int(apart)}")
 
 
@@ -136,18 +143,27 @@ def _lists() -> dict[str, str]:
     return {word: "".join(sorted(of)) for word, of in marks.items()}
 
 
+@lru_cache(maxsize=1)
+def _beginnings() -> frozenset[str]:
+    """All that a word of the lists begins with, itself too."""
+    return frozenset(word[:end] for word in _lists() for end in range(1, len(word) + 1))
+
+
 def _listed(tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
     """Where a word of a list stands: its longest one at every token, marked at each of its own."""
-    lists = _lists()
-    count = len(tokens)
-    for first in range(count):
-        word, best, length = "", "", 0
-        for last in range(first, min(first + _LONGEST, count)):
-            form = tokens[last].form
-            word += f" {form}" if word and form.isascii() and form.isalpha() else form
+    lists, beginnings = _lists(), _beginnings()
+    forms = [token.form for token in tokens]
+    behind = [f" {form}" if form.isascii() and form.isalpha() else form for form in forms]
+    for first, form in enumerate(forms):
+        word, best, length = form, "", 0
+        followers = (*behind[first + 1 : first + _LONGEST], "")
+        for count, following in enumerate(followers, start=1):
+            if word not in beginnings:
+                break
             if word in lists:
-                best, length = word, last + 1 - first
-        for mark in lists.get(best, ""):
+                best, length = word, count
+            word += following
+        for mark in lists[best] if best else "":
             yield first, f"B{mark}{min(length, 4)}"
             for place in range(first + 1, first + length):
                 yield place, f"I{mark}"

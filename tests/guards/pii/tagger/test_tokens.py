@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from qiaoban_guards.pii.kinds import Kind
 from qiaoban_guards.pii.rule import Reading
 from qiaoban_guards.pii.tagger.tokens import BUCKETS, Find, features_of, tokens_of
+from qiaoban_guards.pii.word_lists import word_list
 from qiaoban_guards.text import normalise
 from tests.guards.pii.messages import MESSAGES
 from tests.guards.pii.rules.trials import assert_linear
@@ -17,6 +18,18 @@ def reading_of(text: str) -> Reading:
 
 def forms(text: str) -> list[str]:
     return [token.form for token in tokens_of(reading_of(text))]
+
+
+def test_of_the_words_of_a_list_the_longest_is_marked_at_each_of_its_tokens() -> None:
+    def added(text: str) -> list[int]:
+        reading = reading_of(text)
+        return [len(seen) for seen in features_of(reading, tokens_of(reading), ())]
+
+    assert "new york" in {word.replace("_", " ") for word in word_list("english_places", "cities")}
+    [new, york] = added("New York")
+    [fresh, air] = added("Qzx Qzy")
+    assert new > fresh
+    assert york > air
 
 
 def test_han_characters_stand_alone_and_letters_and_digits_together() -> None:
