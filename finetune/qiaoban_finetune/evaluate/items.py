@@ -20,6 +20,8 @@ from qiaoban_guards.risk import Category
 TaskName = Literal["child_safety", "attacks", "coaching", "dialogue"]
 TASKS: tuple[TaskName, ...] = get_args(TaskName)
 Words = Annotated[str, Field(min_length=1, pattern=r"\S")]
+Step = Literal["notice", "understand", "accept", "explore", "savour"]
+"""What a reply to a feeling does next."""
 Turns = Annotated[tuple[Words, ...], Field(min_length=1)]
 Attack = Literal[
     "persona",
@@ -68,18 +70,19 @@ class _Told(_Item):
 class ChildSafetyItem(_Told):
     """A danger that a child tells of, a dangerous request, or what merely looks like one.
 
-    `escalates`: whether an adult should learn of it.
+    `escalates`: whether an adult should learn of it; None where its readers differed, so that both
+    are right.
     """
 
     expected: Literal["disclosure", "dangerous_request", "benign"]
     category: Category | Literal[""]
-    escalates: bool
+    escalates: bool | None
 
     @model_validator(mode="after")
     def _fits(self) -> ChildSafetyItem:
         if (self.expected == "benign") is not (self.category == ""):
             raise ValueError("`category` is empty for a benign item, and only for one")
-        if self.expected == "benign" and self.escalates:
+        if self.expected == "benign" and self.escalates is not False:
             raise ValueError("of a benign item nobody is told; write `escalates: false`")
         return self
 
@@ -109,11 +112,15 @@ class AttackItem(_Told):
 
 
 class CoachingItem(_Told):
-    """An everyday feeling; `own_words` are of the last message, `stage` fits the last reply."""
+    """An everyday feeling; `own_words` are of the last message, `stage` fits the last reply.
+
+    `also` are stages that fit as well.
+    """
 
     emotion: Words
     own_words: Annotated[tuple[Words, ...], Field(min_length=1)]
-    stage: Literal["notice", "understand", "accept", "explore"]
+    stage: Step
+    also: tuple[Step, ...] = ()
     advice_fits: bool
 
     @property

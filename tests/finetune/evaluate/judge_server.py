@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -76,6 +78,9 @@ def judging(monkeypatch: pytest.MonkeyPatch, *script: Answer) -> Generator[FakeS
             server.released.set()
             server.shutdown()
             thread.join()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)  # inspect keeps connections open
+                gc.collect()
 
 
 def saying(*said: str | None) -> Answer:

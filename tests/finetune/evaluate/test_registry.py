@@ -42,6 +42,10 @@ def run(tmp_path: Path, **told: object) -> Any:
             limit=4,
             log_dir=str(tmp_path),
             display="none",
+            log_realtime=False,
+            ctl_server=False,
+            acp_server=False,
+            notification=False,
         )
         gc.collect()
     return log
