@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from qiaoban_guards.classification.features import BUCKETS
 
-FOLDS = 4
+FOLDS = 8
 STRENGTH = 30.0
 WEIGHTS = {"lccc": 0.5, "cpsycound": 0.5, "cold": 0.5, "diasafety": 0.5}
 """Rows of adults' talk count for half."""

@@ -35,16 +35,18 @@ MOST_FALSE_ALARMS: Mapping[str, float] = {
     "lccc": 0.01,
     "cpsycound": 0.01,
     "cold": 0.02,
-    "diasafety": 0.03,
+    "diasafety": 0.04,
     "psyguard": 0.05,
-    "smile": 0.08,
+    "smile": 0.10,
     "everyday": 0.05,
-    "corpus": 0.12,
+    "corpus": 0.15,
 }
 """How much of the harmless talk of a source may be flagged. In the corpus it is written to look
 like danger; that of the others is what people write."""
 MOST_ESCALATED = 0.005
 """How much of children's everyday talk may be taken for a danger that an adult is told of."""
+MISSED_OVER_FALSE = 2.0
+"""How much more a grave danger that nobody is told of weighs than a moderate one that is told."""
 
 
 def rows_for(language: Language, data: Path) -> list[Row]:
@@ -129,7 +131,7 @@ def thresholds(
         low=max(threshold(probabilities[own, 0], level[own] >= 1), 0.3),
         moderate=moderate,
         high=max(
-            threshold(probabilities[flagged, 2], level[flagged] >= 3),
+            threshold(probabilities[flagged, 2], level[flagged] >= 3, beta=MISSED_OVER_FALSE),
             round(float(np.quantile(probabilities[everyday, 2], 1 - MOST_ESCALATED)), 2),
         ),
         imminent=threshold(probabilities[flagged, 3], level[flagged] >= 4),
