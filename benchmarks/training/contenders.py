@@ -110,9 +110,8 @@ def _recipe(contender: Contender, config: TrainingConfig) -> Any:
     base = open_base(config)
     base.tokenizer.padding_side = "left"
     cut = [one.ids[:CUTOFF] for one in _examples(config)]
-    order = list(range(len(cut)))
     if contender.kind == "random":
-        Random(0).shuffle(order)  # noqa: S311 - an order, no secret
+        order = Random(0).sample(range(len(cut)), len(cut))  # noqa: S311 - an order, no secret
     else:
         order = _grouped([len(ids) for ids in cut], contender.micro * contender.times)
     return transformers.Trainer(

@@ -37,6 +37,7 @@ class Connection:
 
         Raises the SDK's errors: APIStatusError, APITimeoutError, APIConnectionError.
         """
+        import aiohttp
         import httpx2
         import openai
 
@@ -46,14 +47,14 @@ class Connection:
         )
         try:
             response = await self._http.send(request)
-        except httpx2.HTTPError as error:
-            # A connection that broke is told as a timeout, too.
+        except (httpx2.HTTPError, aiohttp.ClientError) as error:
+            # A connection that broke is told as a timeout, too; what is no HTTP is not translated.
             is_late = isinstance(error, httpx2.TimeoutException) and isinstance(
                 error.__cause__, TimeoutError
             )
             if is_late:
-                raise openai.APITimeoutError(error.request) from error
-            raise openai.APIConnectionError(request=error.request) from error
+                raise openai.APITimeoutError(request) from error
+            raise openai.APIConnectionError(request=request) from error
         if not response.is_success:
             raise openai.APIStatusError(
                 f"status {response.status_code}", response=response, body=_problem(response)
